@@ -1,0 +1,34 @@
+//! What distinguishes one collection from another, as data.
+
+use std::time::Duration;
+
+use crate::limits::WATCHER_TTL;
+
+/// The description of a collection: a named map of JSON records in one JSON file.
+///
+/// The engine knows no collection by name; everything that differs stands here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collection {
+    /// Its name, as in `-c NAME`.
+    pub name: &'static str,
+    /// The newest file format that is understood.
+    pub version: u64,
+    /// The key of the map in the file.
+    pub records_key: &'static str,
+    /// Where processes stand behind the records, how long one counts as live after a heartbeat.
+    pub ttl: Option<Duration>,
+    /// The file's own key that tells when it was last changed, in milliseconds since the epoch.
+    pub updated_at_key: Option<&'static str>,
+    /// One level of indentation in the file.
+    pub indent: &'static str,
+}
+
+/// The watchers' registry, version 1: the default everywhere.
+pub static WATCHERS: Collection = Collection {
+    name: "watchers",
+    version: 1,
+    records_key: "watchers",
+    ttl: Some(WATCHER_TTL),
+    updated_at_key: Some("updatedAt"),
+    indent: "  ",
+};

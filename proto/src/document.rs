@@ -1,0 +1,284 @@
+//! A whole collection file in memory, and its text.
+//!
+//! 1. What argus does not know survives: top-level keys, records, their order and their text.
+//! 2. `render(parse(text))` differs from `text` only in layout.
+//! 3. A document is immutable to its readers: whoever changes one changes a copy.
+
+use std::sync::Arc;
+
+use crate::collection::Collection;
+use crate::error::{Code, Error};
+use crate::json::{JsonError, Layout, Object, canonical, key_text, lay_out, members};
+use crate::limits::FILE_BYTES_MAX;
+use crate::records::Records;
+
+/// The state of one collection.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The records.
+    pub records: Records,
+    /// The top-level keys in their order, as quoted and canonical text.
+    top: Arc<Vec<(String, Slot)>>,
+    updated_at: u64,
+}
+
+/// What stands behind a top-level key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Slot {
+    Records,
+    UpdatedAt,
+    Other(String),
+}
+
+/// Why a text is no document of this collection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// No JSON, or nested too deep.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// More than [`FILE_BYTES_MAX`].
+    #[error("it has {0} bytes; at most {FILE_BYTES_MAX} are read")]
+    TooLarge(u64),
+    /// Bytes that are no UTF-8.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// JSON, but without what makes it a registry.
+    #[error("it is not a registry: {0}")]
+    NotARegistry(String),
+    /// A format from the future.
+    #[error("its version is {found}; this argus understands up to {understood}")]
+    UnsupportedVersion {
+        /// The version in the file.
+        found: String,
+        /// The newest version this program understands.
+        understood: u64,
+    },
+}
+
+impl Unreadable {
+    /// The code that a client sees.
+    pub fn code(&self) -> Code {
+        match self {
+            Unreadable::UnsupportedVersion { .. } => Code::UnsupportedVersion,
+            _ => Code::Corrupt,
+        }
+    }
+
+    /// As an error about the file at `path`.
+    pub fn at(&self, path: &str) -> Error {
+        let error = Error::new(self.code(), format!("cannot use `{path}`: {self}"))
+            .details(serde_json::json!({ "path": path }));
+        match self {
+            Unreadable::UnsupportedVersion { .. } => {
+                error.hint("install the newer argus that wrote this file")
+            }
+            _ => error.hint(format!("mend or move it: mv {path} {path}.broken")),
+        }
+    }
+}
+
+impl Document {
+    /// The document of a file that does not exist yet.
+    pub fn empty(collection: &Collection) -> Self {
+        let mut top = vec![("\"version\"".to_owned(), Slot::Other(collection.version.to_string()))];
+        if let Some(key) = collection.updated_at_key {
+            top.push((crate::json::string(key), Slot::UpdatedAt));
+        }
+        top.push((crate::json::string(collection.records_key), Slot::Records));
+        Document { records: Records::default(), top: Arc::new(top), updated_at: 0 }
+    }
+
+    /// Reads a file's bytes.
+    pub fn parse(bytes: &[u8], collection: &Collection) -> Result<Self, Unreadable> {
+        if bytes.len() > FILE_BYTES_MAX {
+            return Err(Unreadable::TooLarge(bytes.len() as u64));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::NotText)?;
+        // Programs on Windows may put a byte order mark first.
+        let text = canonical(text.strip_prefix('\u{feff}').unwrap_or(text))?;
+        let object = Object::parse(&text)?;
+        check_version(&object, collection)?;
+
+        let records_text = object.get(collection.records_key).filter(|text| text.starts_with('{'));
+        let Some(records_text) = records_text else {
+            let key = collection.records_key;
+            return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
+        };
+        let mut records = Records::default();
+        for (key, record) in members(records_text)? {
+            records.insert_from_file(key, record, collection);
+        }
+
+        let mut updated_at = 0;
+        let mut top = Vec::new();
+        for (quoted, value) in object.iter_quoted() {
+            let key = key_text(quoted);
+            let slot = if key == collection.records_key {
+                Slot::Records
+            } else if collection.updated_at_key == Some(key.as_str()) {
+                updated_at = parse_updated_at(value)?;
+                Slot::UpdatedAt
+            } else {
+                Slot::Other(value.to_owned())
+            };
+            top.push((quoted.to_owned(), slot));
+        }
+        if collection.updated_at_key.is_some() && !top.iter().any(|(_, s)| *s == Slot::UpdatedAt) {
+            return Err(Unreadable::NotARegistry("`updatedAt` is missing".into()));
+        }
+        Ok(Document { records, top: Arc::new(top), updated_at })
+    }
+
+    /// The file's text.
+    pub fn render(&self, collection: &Collection) -> String {
+        let indent = collection.indent;
+        let mut out = String::with_capacity(self.records.file_bytes() + 256);
+        out.push('{');
+        for (at, (key, slot)) in self.top.iter().enumerate() {
+            out.push_str(if at == 0 { "\n" } else { ",\n" });
+            out.push_str(indent);
+            out.push_str(key);
+            out.push_str(": ");
+            match slot {
+                Slot::Records => self.render_records(indent, &mut out),
+                Slot::UpdatedAt => out.push_str(&self.updated_at.to_string()),
+                Slot::Other(text) => lay_out(text, Layout::Pretty { indent, depth: 1 }, &mut out),
+            }
+        }
+        out.push_str("\n}");
+        out
+    }
+
+    /// Notes that the file is changed at `now`.
+    pub fn touch(&mut self, now: u64) {
+        self.updated_at = now;
+    }
+
+    /// When the file was last changed, in milliseconds since the epoch.
+    pub fn updated_at(&self) -> u64 {
+        self.updated_at
+    }
+
+    fn render_records(&self, indent: &str, out: &mut String) {
+        if self.records.is_empty() {
+            out.push_str("{}");
+            return;
+        }
+        out.push('{');
+        for (at, (key, record)) in self.records.iter_for_file().enumerate() {
+            out.push_str(if at == 0 { "\n" } else { ",\n" });
+            out.push_str(indent);
+            out.push_str(indent);
+            out.push_str(&key);
+            out.push_str(": ");
+            lay_out(record.text(), Layout::Pretty { indent, depth: 2 }, out);
+        }
+        out.push('\n');
+        out.push_str(indent);
+        out.push('}');
+    }
+}
+
+fn check_version(object: &Object, collection: &Collection) -> Result<(), Unreadable> {
+    let Some(text) = object.get("version") else {
+        return Err(Unreadable::NotARegistry("`version` is missing".into()));
+    };
+    match serde_json::from_str::<serde_json::Number>(text).ok().and_then(|n| n.as_f64()) {
+        Some(version) if version == collection.version as f64 => Ok(()),
+        Some(version) if version > collection.version as f64 => {
+            Err(Unreadable::UnsupportedVersion {
+                found: text.to_owned(),
+                understood: collection.version,
+            })
+        }
+        _ => Err(Unreadable::NotARegistry(format!("`version` is {text}"))),
+    }
+}
+
+fn parse_updated_at(text: &str) -> Result<u64, Unreadable> {
+    serde_json::from_str::<f64>(text)
+        .map(|time| time.max(0.0) as u64)
+        .map_err(|_| Unreadable::NotARegistry("`updatedAt` is not a number".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collection::WATCHERS;
+
+    const FILE: &str = r#"{
+  "version": 1,
+  "updatedAt": 1760000000000,
+  "owner": {
+    "big": 9007199254740993,
+    "odd": 1.0
+  },
+  "watchers": {
+    "9": null,
+    "app": {
+      "id": "app",
+      "host": "127.0.0.1",
+      "port": 40123,
+      "pid": 51234,
+      "startedAt": 1760000000000,
+      "updatedAt": 1760000000000,
+      "later": [
+        1,
+        {}
+      ]
+    },
+    "1": [],
+    "\ud800": 7
+  },
+  "after": "x",
+  "\udc00": 0
+}"#;
+
+    #[test]
+    fn what_is_read_is_written_again_to_the_byte() {
+        let document = Document::parse(FILE.as_bytes(), &WATCHERS).expect("a registry");
+        assert_eq!(document.render(&WATCHERS), FILE);
+        assert_eq!(document.records.len(), 4);
+    }
+
+    #[test]
+    fn an_empty_document_is_what_the_older_tools_write() {
+        let mut document = Document::empty(&WATCHERS);
+        document.touch(1_760_000_000_000);
+        let expected = "{\n  \"version\": 1,\n  \"updatedAt\": 1760000000000,\n  \"watchers\": {}\n}";
+        assert_eq!(document.render(&WATCHERS), expected);
+    }
+
+    #[test]
+    fn the_size_in_the_file_is_known_without_rendering() {
+        let mut document = Document::parse(FILE.as_bytes(), &WATCHERS).expect("a registry");
+        document.records.remove("app");
+        document.records.remove("9");
+        let rendered = document.render(&WATCHERS).len();
+        let known = document.records.file_bytes();
+        assert!(rendered - known < 200, "{rendered} {known}");
+    }
+
+    #[test]
+    fn what_is_no_registry_is_told_apart_from_a_newer_one() {
+        let rows = [
+            ("", Code::Corrupt),
+            ("[]", Code::Corrupt),
+            ("{}", Code::Corrupt),
+            (r#"{"version":1,"updatedAt":1}"#, Code::Corrupt),
+            (r#"{"version":1,"watchers":{}}"#, Code::Corrupt),
+            (r#"{"version":1,"updatedAt":"x","watchers":{}}"#, Code::Corrupt),
+            (r#"{"version":1,"updatedAt":1,"watchers":[]}"#, Code::Corrupt),
+            (r#"{"version":"1","updatedAt":1,"watchers":{}}"#, Code::Corrupt),
+            (r#"{"version":2,"anything":1}"#, Code::UnsupportedVersion),
+        ];
+        for (text, code) in rows {
+            let error = Document::parse(text.as_bytes(), &WATCHERS).expect_err(text);
+            assert_eq!(error.code(), code, "{text}");
+        }
+        assert_eq!(
+            Document::parse(b"\xff", &WATCHERS).expect_err("bytes"),
+            Unreadable::NotText
+        );
+    }
+}

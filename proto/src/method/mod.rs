@@ -1,0 +1,23 @@
+//! The verbs: what each takes, what it answers, and its rule. One file a verb.
+
+pub mod announce;
+pub mod get;
+pub mod heartbeat;
+pub mod hello;
+pub mod list;
+pub mod prune;
+pub mod remove;
+pub mod resolve;
+pub mod shutdown;
+pub mod status;
+
+pub use announce::{Announce, Announced};
+pub use get::{Found, Get};
+pub use heartbeat::{Heartbeat, Refreshed};
+pub use hello::{Hello, Welcome};
+pub use list::{List, Listed, Listing, Warning};
+pub use prune::{Prune, Pruned};
+pub use remove::{Remove, Removed};
+pub use resolve::{Resolve, Resolved, ResolvedBy};
+pub use shutdown::{Shutdown, Stopping};
+pub use status::{CollectionStatus, CommitLatency, Status, StatusReport};
