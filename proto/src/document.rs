@@ -245,7 +245,8 @@ mod tests {
     fn an_empty_document_is_what_the_older_tools_write() {
         let mut document = Document::empty(&WATCHERS);
         document.touch(1_760_000_000_000);
-        let expected = "{\n  \"version\": 1,\n  \"updatedAt\": 1760000000000,\n  \"watchers\": {}\n}";
+        let expected =
+            "{\n  \"version\": 1,\n  \"updatedAt\": 1760000000000,\n  \"watchers\": {}\n}";
         assert_eq!(document.render(&WATCHERS), expected);
     }
 
@@ -276,9 +277,6 @@ mod tests {
             let error = Document::parse(text.as_bytes(), &WATCHERS).expect_err(text);
             assert_eq!(error.code(), code, "{text}");
         }
-        assert_eq!(
-            Document::parse(b"\xff", &WATCHERS).expect_err("bytes"),
-            Unreadable::NotText
-        );
+        assert_eq!(Document::parse(b"\xff", &WATCHERS).expect_err("bytes"), Unreadable::NotText);
     }
 }

@@ -72,7 +72,8 @@ pub enum Reason {
 
 /// Applies a change to a document.
 pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Result<Outcome> {
-    let mut step = Step { document: document.clone(), context, changes: Vec::new(), differs: false };
+    let mut step =
+        Step { document: document.clone(), context, changes: Vec::new(), differs: false };
     let answer = match request {
         Request::Announce(params) => Answer::Announce(params.apply(&mut step)?),
         Request::Heartbeat(params) => Answer::Heartbeat(params.apply(&mut step)?),
@@ -85,12 +86,7 @@ pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Re
             ));
         }
     };
-    Ok(Outcome {
-        document: step.document,
-        answer,
-        changes: step.changes,
-        differs: step.differs,
-    })
+    Ok(Outcome { document: step.document, answer, changes: step.changes, differs: step.differs })
 }
 
 /// A request being applied: the copy of the document that it works on, and what came of it.

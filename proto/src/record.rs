@@ -201,11 +201,7 @@ fn integer_field(object: &Object, key: &str) -> std::result::Result<Option<u64>,
     }
 }
 
-fn port_field(
-    object: &Object,
-    key: &str,
-    path: &str,
-) -> std::result::Result<Option<u16>, Damage> {
+fn port_field(object: &Object, key: &str, path: &str) -> std::result::Result<Option<u16>, Damage> {
     match value_of(object, key) {
         None => Ok(None),
         Some(value) => value

@@ -45,8 +45,7 @@ pub fn members(text: &str) -> Result<Vec<(&str, &str)>, JsonError> {
 
 /// The string behind a quoted key; where it is no Unicode (a lone surrogate), its escaped text.
 pub fn key_text(quoted: &str) -> String {
-    serde_json::from_str(quoted)
-        .unwrap_or_else(|_| quoted.trim().trim_matches('"').to_owned())
+    serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim().trim_matches('"').to_owned())
 }
 
 /// An object being edited. Keys and values are canonical text; the order is kept.
@@ -143,7 +142,8 @@ mod tests {
 
     #[test]
     fn editing_keeps_order_and_everything_else() {
-        let mut object = Object::parse(r#"{"b":1.0,"x":{"2":1,"1":2},"a":"\ud800"}"#).expect("valid");
+        let mut object =
+            Object::parse(r#"{"b":1.0,"x":{"2":1,"1":2},"a":"\ud800"}"#).expect("valid");
         object.set("b", "2");
         object.set_string("new", "ü\n");
         assert!(object.remove("a"));

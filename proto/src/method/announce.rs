@@ -120,7 +120,9 @@ impl Announce {
         if self.unique {
             return unique_id(step, wanted, pid, process);
         }
-        if !self.replace && let Some(record) = step.document.records.get(wanted) {
+        if !self.replace
+            && let Some(record) = step.document.records.get(wanted)
+        {
             match record.watcher() {
                 Some(watcher) if belongs_to(watcher, pid, process) => {}
                 Some(watcher) => {
@@ -145,12 +147,7 @@ impl Announce {
 }
 
 /// The name that this process has already, else the first that no other living process has.
-fn unique_id(
-    step: &Step<'_>,
-    wanted: &str,
-    pid: u32,
-    process: Option<&Process>,
-) -> Result<String> {
+fn unique_id(step: &Step<'_>, wanted: &str, pid: u32, process: Option<&Process>) -> Result<String> {
     let records = &step.document.records;
     let own = records.iter().find(|(id, record)| {
         is_numbered(id, wanted)

@@ -86,8 +86,7 @@ mod tests {
             ([3, 1], [1, 3], None),
         ];
         for (theirs, own, expected) in rows {
-            let hello =
-                Hello { client: "argus".into(), version: "9.1".into(), protocol: theirs };
+            let hello = Hello { client: "argus".into(), version: "9.1".into(), protocol: theirs };
             match negotiate(&hello, "0.1", own) {
                 Ok(protocol) => assert_eq!(Some(protocol), expected, "{theirs:?} {own:?}"),
                 Err(error) => {

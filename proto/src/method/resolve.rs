@@ -90,7 +90,10 @@ impl Resolve {
                 [] => {}
                 [one] => return Ok(Resolution::Done(resolved(one, ResolvedBy::Cwd))),
                 several => {
-                    return Err(ambiguous(&format!("{} watchers work in {cwd}", here.len()), several));
+                    return Err(ambiguous(
+                        &format!("{} watchers work in {cwd}", here.len()),
+                        several,
+                    ));
                 }
             }
         }
@@ -125,9 +128,8 @@ fn ambiguous(what: &str, candidates: &[Arc<Record>]) -> Error {
         .map(|record| {
             let mut value = record.json().to_value();
             if let Some(object) = value.as_object_mut() {
-                object.retain(|key, _| {
-                    ["id", "host", "port", "pid", "cwd"].contains(&key.as_str())
-                });
+                object
+                    .retain(|key, _| ["id", "host", "port", "pid", "cwd"].contains(&key.as_str()));
             }
             value
         })

@@ -54,7 +54,9 @@ struct Envelope {
 }
 
 /// An id of `null` is an id; only its absence makes a notification.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<JsonText>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<JsonText>, D::Error> {
     JsonText::deserialize(deserializer).map(Some)
 }
 
@@ -136,8 +138,9 @@ pub fn read_response(payload: &[u8]) -> crate::Result<(Option<u64>, crate::Resul
         error: Option<WireError>,
     }
 
-    let response: Response = serde_json::from_slice(payload)
-        .map_err(|error| Error::new(Code::Protocol, format!("the answer is no JSON-RPC: {error}")))?;
+    let response: Response = serde_json::from_slice(payload).map_err(|error| {
+        Error::new(Code::Protocol, format!("the answer is no JSON-RPC: {error}"))
+    })?;
     let result = match (response.result, response.error) {
         (Some(result), None) => Ok(result),
         (_, Some(error)) => Err(error.into()),
@@ -199,7 +202,11 @@ mod tests {
     #[test]
     fn requests_are_read_and_what_is_none_gets_its_number() {
         let rows: [(&[u8], Option<&str>, Result<&str, i32>); 13] = [
-            (br#"{"jsonrpc":"2.0","id":1,"method":"get","params":{"id":"a"}}"#, Some("1"), Ok("get")),
+            (
+                br#"{"jsonrpc":"2.0","id":1,"method":"get","params":{"id":"a"}}"#,
+                Some("1"),
+                Ok("get"),
+            ),
             (br#"{"jsonrpc":"2.0","id":"x","method":"status"}"#, Some("\"x\""), Ok("status")),
             (br#"{"jsonrpc":"2.0","id":null,"method":"status"}"#, Some("null"), Ok("status")),
             (br#"{"jsonrpc":"2.0","method":"status"}"#, None, Ok("status")),
@@ -211,7 +218,11 @@ mod tests {
             (br#"{"jsonrpc":"2.0","id":3,"method":7}"#, Some("3"), Err(INVALID_REQUEST)),
             (br#"{"jsonrpc":"2.0","id":3,"method":"fly"}"#, Some("3"), Err(METHOD_NOT_FOUND)),
             (br#"{"jsonrpc":"2.0","id":3,"method":"get"}"#, Some("3"), Err(INVALID_PARAMS)),
-            (br#"{"jsonrpc":"2.0","id":3,"method":"get","params":[1]}"#, Some("3"), Err(INVALID_PARAMS)),
+            (
+                br#"{"jsonrpc":"2.0","id":3,"method":"get","params":[1]}"#,
+                Some("3"),
+                Err(INVALID_PARAMS),
+            ),
         ];
         for (line, id, expected) in rows {
             let shown = String::from_utf8_lossy(line);

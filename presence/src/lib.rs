@@ -1,0 +1,82 @@
+//! What this machine can prove about other processes: who runs, since when, and who answers.
+//!
+//! It only looks. It sends no signal but 0, starts nothing and keeps nothing.
+
+pub mod clock;
+mod platform;
+pub mod reachable;
+
+use argus_proto::process::{Machine, Process, Verdict};
+
+pub use platform::boot_id;
+
+/// The machine that this program runs on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ThisMachine;
+
+impl Machine for ThisMachine {
+    fn identify(&self, pid: u32) -> Option<Process> {
+        Some(Process {
+            boot_id: platform::boot_id()?.to_owned(),
+            start_time: platform::start_time(pid)?,
+            pid_namespace: platform::pid_namespace(),
+            vouched: None,
+        })
+    }
+
+    fn verdict(&self, pid: u32, process: Option<&Process>) -> Verdict {
+        if let Some(process) = process {
+            // The pid counts only where, and only as long as, it was given.
+            let comparable = Some(process.boot_id.as_str()) == platform::boot_id()
+                && process.pid_namespace == platform::pid_namespace();
+            if !comparable {
+                return Verdict::Unknown;
+            }
+        }
+        if !platform::exists(pid) {
+            return Verdict::Dead;
+        }
+        match (process, platform::start_time(pid)) {
+            (Some(process), Some(started)) if process.start_time != started => Verdict::Dead,
+            _ => Verdict::Alive,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn this_process_is_alive_and_another_with_its_pid_is_not() {
+        let own = std::process::id();
+        let process = ThisMachine.identify(own).expect("this process runs");
+        assert_eq!(ThisMachine.verdict(own, None), Verdict::Alive);
+        assert_eq!(ThisMachine.verdict(own, Some(&process)), Verdict::Alive);
+
+        let earlier = Process { start_time: process.start_time - 1, ..process.clone() };
+        assert_eq!(ThisMachine.verdict(own, Some(&earlier)), Verdict::Dead);
+        let elsewhere = Process { pid_namespace: Some(1), ..process.clone() };
+        assert_eq!(ThisMachine.verdict(own, Some(&elsewhere)), Verdict::Unknown);
+        let another_boot = Process { boot_id: "another".into(), ..process };
+        assert_eq!(ThisMachine.verdict(own, Some(&another_boot)), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_process_is_dead_from_its_end_on_even_while_nobody_has_waited_for_it() {
+        let mut child =
+            Command::new("cat").stdin(Stdio::piped()).spawn().expect("cat can be started");
+        let pid = child.id();
+        let process = ThisMachine.identify(pid).expect("it runs");
+        drop(child.stdin.take());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while ThisMachine.verdict(pid, Some(&process)) != Verdict::Dead {
+            assert!(std::time::Instant::now() < deadline, "cat did not end");
+            std::thread::yield_now();
+        }
+        assert_eq!(ThisMachine.identify(pid), None);
+        child.wait().expect("it was started here");
+        assert_eq!(ThisMachine.verdict(pid, Some(&process)), Verdict::Dead);
+    }
+}

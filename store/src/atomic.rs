@@ -1,0 +1,85 @@
+//! Replacing a file as a whole: its old content or its new one, never a part, also after a crash.
+//!
+//! temp file → write → fsync → mode → (last check) → rename → fsync of the folder.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use crate::error::{StoreError, StoreResult};
+use crate::platform;
+
+/// What the names of temporary files end with; before it stand the file's name and a random part.
+const TEMP_SUFFIX: &str = ".argus-tmp";
+
+/// The new content of a file, durable under a temporary name.
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    temp: NamedTempFile,
+    target: &'a Path,
+    parent: &'a Path,
+}
+
+/// Writes and syncs the new content of `target`, which gets the mode of the old (0600 if new).
+///
+/// `replaced` is the file that is there now. Nothing is visible before [`Prepared::publish`];
+/// dropping it instead removes the temporary file.
+pub fn prepare<'a>(
+    target: &'a Path,
+    content: &[u8],
+    replaced: Option<&Metadata>,
+) -> StoreResult<Prepared<'a>> {
+    let parent = target.parent().unwrap_or(Path::new("."));
+    let mut temp = tempfile::Builder::new()
+        .prefix(&temp_prefix(target))
+        .suffix(TEMP_SUFFIX)
+        .tempfile_in(parent)
+        .map_err(StoreError::io("create a temporary file in", parent))?;
+    let path = temp.path().to_owned();
+    temp.write_all(content).map_err(StoreError::io("write", &path))?;
+    platform::set_mode(temp.as_file(), replaced)
+        .map_err(StoreError::io("set the mode of", &path))?;
+    temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
+    Ok(Prepared { temp, target, parent })
+}
+
+impl Prepared<'_> {
+    /// Puts the new content in the place of the old. Returns the open file.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] where the rename was done but may not survive a crash; with
+    /// any other error the old content stands.
+    pub fn publish(self) -> StoreResult<File> {
+        let file = self.temp.persist(self.target).map_err(|error| {
+            StoreError::io("rename a temporary file to", self.target)(error.error)
+        })?;
+        platform::sync_folder(self.parent).map_err(|source| StoreError::OutcomeUnknown {
+            operation: "fsync the folder",
+            path: self.parent.to_owned(),
+            source,
+        })?;
+        Ok(file)
+    }
+}
+
+/// Removes temporary files that killed writers of `target` left behind. Only for who holds the
+/// lock under which they are made.
+pub fn remove_debris(target: &Path) -> io::Result<()> {
+    let parent = target.parent().unwrap_or(Path::new("."));
+    let prefix = temp_prefix(target);
+    for entry in fs::read_dir(parent)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name.ends_with(TEMP_SUFFIX) {
+            fs::remove_file(parent.join(&*name))?;
+        }
+    }
+    Ok(())
+}
+
+fn temp_prefix(target: &Path) -> String {
+    let name = target.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    format!(".{name}.")
+}

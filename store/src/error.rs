@@ -1,0 +1,126 @@
+//! What can go wrong with the file, and how a person is told.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use argus_proto::document::Unreadable;
+use argus_proto::error::{Code, Error};
+
+/// The result of anything that touches the disk.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why the disk did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else holds a lock, and the wait has run out.
+    #[error("{} is held by {holder}{}", path.display(), age_text(*age))]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// Who holds it, as far as that can be told.
+        holder: String,
+        /// How long it has been held, as far as that can be told.
+        age: Option<Duration>,
+    },
+    /// The file is not a registry, or one from the future.
+    #[error("cannot use {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Unreadable,
+    },
+    /// Something does not belong to this user, or is a link where none may be.
+    #[error("{} {problem}", path.display())]
+    Permission {
+        /// What it is about.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The operating system refused; nothing was changed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as in "cannot … PATH".
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The change may have become visible, but not durable.
+    #[error(
+        "cannot {operation} {}: {source}; the change may or may not last",
+        path.display()
+    )]
+    OutcomeUnknown {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    /// For use in `map_err`: what was tried, on what.
+    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::PermissionDenied => StoreError::Permission {
+                path,
+                problem: format!("may not be used: cannot {operation} it: {source}"),
+            },
+            _ => StoreError::Io { operation, path, source },
+        }
+    }
+
+    /// The code that a client sees.
+    pub fn code(&self) -> Code {
+        match self {
+            StoreError::Locked { .. } => Code::Locked,
+            StoreError::Unreadable { source, .. } => source.code(),
+            StoreError::Permission { .. } => Code::Permission,
+            StoreError::Io { .. } => Code::Io,
+            StoreError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unreadable { path, source } => source.at(&path.to_string_lossy()),
+            StoreError::Locked { path, holder, age } => Error::new(Code::Locked, error.to_string())
+                .hint("try again; if it stays, see who holds it: argus status")
+                .details(serde_json::json!({
+                    "path": path, "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
+                })),
+            StoreError::Permission { path, .. } => Error::new(Code::Permission, error.to_string())
+                .hint(format!("look at it: ls -ld {}", path.display()))
+                .details(serde_json::json!({ "path": path })),
+            StoreError::Io { path, source, .. } => {
+                let hint = match source.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        format!("make room: df -h {}", path.display())
+                    }
+                    _ => format!("look at the disk: df -h {}", path.display()),
+                };
+                Error::new(Code::Io, error.to_string())
+                    .hint(hint)
+                    .details(serde_json::json!({ "path": path }))
+            }
+            StoreError::OutcomeUnknown { path, .. } => {
+                Error::new(Code::OutcomeUnknown, error.to_string())
+                    .hint("read again before going on: argus ls")
+                    .details(serde_json::json!({ "path": path }))
+            }
+        }
+    }
+}
+
+fn age_text(age: Option<Duration>) -> String {
+    age.map_or_else(String::new, |age| format!(", since {:.1} s", age.as_secs_f64()))
+}

@@ -1,0 +1,90 @@
+//! Locks that the kernel holds: never stale, since they end with the process, and never stolen.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
+
+use crate::error::{StoreError, StoreResult};
+use crate::folder::Folder;
+use crate::platform;
+use crate::wait::Wait;
+
+/// Taken for each write, before the lockfile.
+pub const WRITE_LOCK: &str = "write.lock";
+/// Held by the daemon for life.
+pub const OWNER_LOCK: &str = "owner.lock";
+/// Held while somebody starts a daemon.
+pub const SPAWN_LOCK: &str = "spawn.lock";
+
+/// A held lock. Dropping it releases it; the file stays, since a lock on a file that can be
+/// unlinked is a lock on a name that two can hold.
+#[derive(Debug)]
+pub struct KernelLock {
+    file: File,
+    path: PathBuf,
+}
+
+impl KernelLock {
+    /// Takes the lock if nobody has it.
+    pub fn try_acquire(folder: &Folder, name: &str) -> StoreResult<Option<Self>> {
+        let lock = KernelLock { file: folder.lock_file(name)?, path: folder.path().join(name) };
+        match lock.file.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &lock.path)(source)),
+        }
+    }
+
+    /// Takes the lock as soon as nobody has it.
+    pub fn acquire(folder: &Folder, name: &str, wait: &mut Wait) -> StoreResult<Self> {
+        let lock = KernelLock { file: folder.lock_file(name)?, path: folder.path().join(name) };
+        loop {
+            match lock.file.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(source)) => {
+                    return Err(StoreError::io("lock", &lock.path)(source));
+                }
+                Err(TryLockError::WouldBlock) if wait.pause() => {}
+                Err(TryLockError::WouldBlock) => {
+                    let holder = platform::lock_holder(&lock.file)
+                        .map_or_else(|| "another argus process".to_owned(), describe);
+                    return Err(StoreError::Locked { path: lock.path, holder, age: None });
+                }
+            }
+        }
+    }
+
+    /// Whether the path still leads to the file that is locked.
+    pub fn is_in_place(&self) -> bool {
+        platform::is_same_file(&self.file, &self.path)
+    }
+
+    /// What the last holder noted in the file; at most 4 KiB of it.
+    pub fn note(&mut self) -> String {
+        let mut note = String::new();
+        let read = self
+            .file
+            .rewind()
+            .and_then(|()| (&mut self.file).take(4096).read_to_string(&mut note).map(|_| ()));
+        if read.is_err() {
+            note.clear();
+        }
+        note
+    }
+
+    /// Notes something for the next holder. It is advice, so it need not be durable.
+    pub fn set_note(&mut self, note: &str) -> StoreResult<()> {
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| self.file.write_all(note.as_bytes()))
+            .map_err(StoreError::io("write", &self.path))
+    }
+}
+
+fn describe(pid: u32) -> String {
+    match platform::process_name(pid) {
+        Some(name) => format!("process {pid} ({name})"),
+        None => format!("process {pid}"),
+    }
+}

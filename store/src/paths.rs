@@ -1,0 +1,148 @@
+//! Where everything of a registry is.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{StoreError, StoreResult};
+
+/// The registry that is meant: what was asked for, else `ARGUS_REGISTRY_PATH`, else
+/// `ARGUS_HOME/registry.json`, else `~/.argus/registry.json`. An empty variable counts as none.
+pub fn locate_registry(asked: Option<&Path>) -> StoreResult<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(path) = asked {
+        return Ok(path.to_owned());
+    }
+    if let Some(path) = variable("ARGUS_REGISTRY_PATH") {
+        return Ok(path);
+    }
+    let home = match variable("ARGUS_HOME") {
+        Some(home) => home,
+        None => directories::BaseDirs::new()
+            .map(|dirs| dirs.home_dir().join(".argus"))
+            .ok_or_else(|| StoreError::Permission {
+                path: PathBuf::from("~/.argus"),
+                problem: "cannot be found: this user has no home directory; set ARGUS_HOME".into(),
+            })?,
+    };
+    Ok(home.join("registry.json"))
+}
+
+/// The paths of one registry file and of what belongs to it.
+///
+/// They follow from the canonical path of the file, so that every spelling of it leads to the
+/// same locks and the same daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    registry: PathBuf,
+}
+
+impl Paths {
+    /// Of the file at `path`, which need not exist.
+    pub fn new(path: &Path) -> StoreResult<Self> {
+        let path = std::path::absolute(path).map_err(StoreError::io("find", path))?;
+        if path.file_name().is_none() {
+            return Err(StoreError::Io {
+                operation: "use",
+                path,
+                source: std::io::Error::from(std::io::ErrorKind::IsADirectory),
+            });
+        }
+        Ok(Paths { registry: canonical(&path) })
+    }
+
+    /// The file itself.
+    pub fn registry(&self) -> &Path {
+        &self.registry
+    }
+
+    /// The folder that the file stands in.
+    pub fn parent(&self) -> &Path {
+        // `new` has seen a file name.
+        self.registry.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The lockfile that other programs know.
+    pub fn lockfile(&self) -> PathBuf {
+        self.beside(".lock")
+    }
+
+    /// The folder of what belongs to the file: locks, socket, log.
+    pub fn folder(&self) -> PathBuf {
+        self.beside(".d")
+    }
+
+    /// The file as it was before the last write.
+    pub fn last_good(&self) -> PathBuf {
+        self.folder().join("last-good.json")
+    }
+
+    /// Where the daemon says how to reach it.
+    pub fn endpoint(&self) -> PathBuf {
+        self.folder().join("endpoint.json")
+    }
+
+    /// The daemon's log.
+    pub fn log(&self) -> PathBuf {
+        self.folder().join("argusd.log")
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name: OsString = self.registry.clone().into_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    }
+}
+
+/// Resolves links as far as the path exists, and keeps the rest.
+fn canonical(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    // A link to a file that is still to come leads to that file's folder.
+    if let Ok(target) = fs::read_link(path)
+        && let Some(parent) = path.parent()
+    {
+        let target = parent.join(target);
+        if target != path && fs::symlink_metadata(&target).is_err() {
+            return canonical_parent(&target);
+        }
+    }
+    canonical_parent(path)
+}
+
+fn canonical_parent(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => {
+            fs::canonicalize(parent).unwrap_or_else(|_| canonical_parent(parent)).join(name)
+        }
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_path_is_the_same_registry() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = fs::canonicalize(root.path()).expect("it exists");
+        fs::create_dir(root.join("real")).expect("a folder");
+        std::os::unix::fs::symlink(root.join("real"), root.join("link")).expect("a link");
+        let plain = Paths::new(&root.join("real/registry.json")).expect("a path");
+        for spelling in ["link/registry.json", "real/../link/./registry.json"] {
+            assert_eq!(Paths::new(&root.join(spelling)).expect("a path"), plain, "{spelling}");
+        }
+        std::os::unix::fs::symlink("real/registry.json", root.join("file")).expect("a link");
+        assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
+        fs::write(plain.registry(), "{}").expect("written");
+        assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
+
+        let absent = Paths::new(&root.join("link/a/b/registry.json")).expect("a path");
+        assert_eq!(absent.registry(), root.join("real/a/b/registry.json"));
+        assert_eq!(absent.folder(), root.join("real/a/b/registry.json.d"));
+        assert!(Paths::new(Path::new("/")).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! What differs between operating systems, behind functions that promise the same.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{
+    Stamp, create_private_folders, is_same_file, link_new, lock_holder, open_in, open_no_follow,
+    open_private_folder, process_name, set_mode, sync_folder,
+};

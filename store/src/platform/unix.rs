@@ -1,0 +1,127 @@
+//! Unix: modes and owners, hard links, folders that are synced like files.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, openat};
+
+use crate::error::{StoreError, StoreResult};
+
+/// What tells a file from what it was before: if all of it is the same, so is the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        Stamp {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+/// Makes a folder and its missing parents, closed to all but the owner.
+pub(crate) fn create_private_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a folder, and checks on the open descriptor that it is this user's own and no link.
+pub(crate) fn open_private_folder(path: &Path) -> StoreResult<File> {
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32)
+        .open(path)
+        .map_err(|source| match source.raw_os_error() {
+            Some(code) if is_link_error(code) => StoreError::Permission {
+                path: path.to_owned(),
+                problem: "is a link or no folder; argus follows no link there".into(),
+            },
+            _ => StoreError::io("open the folder", path)(source),
+        })?;
+    let meta = open.metadata().map_err(StoreError::io("look at", path))?;
+    let own = rustix::process::geteuid().as_raw();
+    if meta.uid() != own {
+        return Err(StoreError::Permission {
+            path: path.to_owned(),
+            problem: format!("belongs to user {}, not to you (user {own})", meta.uid()),
+        });
+    }
+    if meta.mode() & 0o077 != 0 {
+        // It is ours, so nobody else could have put anything into it that this would keep.
+        open.set_permissions(Permissions::from_mode(0o700))
+            .map_err(StoreError::io("close to others", path))?;
+    }
+    Ok(open)
+}
+
+fn is_link_error(code: i32) -> bool {
+    code == rustix::io::Errno::LOOP.raw_os_error()
+        || code == rustix::io::Errno::NOTDIR.raw_os_error()
+}
+
+/// Opens a file of a folder for reading and writing, 0600 if it has to be made.
+pub(crate) fn open_in(folder: &File, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(openat(folder, name, flags, Mode::from_raw_mode(0o600))?))
+}
+
+/// Opens an existing file, for writing as well if asked, but never through a link.
+pub(crate) fn open_no_follow(path: &Path, write: bool) -> io::Result<File> {
+    // A fifo somebody put there must not make the open wait.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    OpenOptions::new().read(true).write(write).custom_flags(flags.bits() as i32).open(path)
+}
+
+/// Whether the path leads, without following a link, to this open file.
+pub(crate) fn is_same_file(open: &File, path: &Path) -> bool {
+    match (open.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// Gives an existing file another name, only if that name is free.
+pub(crate) fn link_new(existing: &Path, name: &Path) -> io::Result<()> {
+    fs::hard_link(existing, name)
+}
+
+/// Gives `file` the mode of the file that it is about to replace; 0600 where there is none.
+pub(crate) fn set_mode(file: &File, replaced: Option<&Metadata>) -> io::Result<()> {
+    let mode = replaced.map_or(0o600, |meta| meta.mode() & 0o7777);
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// The process that holds a kernel lock on this file, where the system tells.
+pub(crate) fn lock_holder(file: &File) -> Option<u32> {
+    let meta = file.metadata().ok()?;
+    let (major, minor) = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
+    let file = format!("{major:02x}:{minor:02x}:{}", meta.ino());
+    // "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a line with `->` is one who waits.
+    fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let holds = words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&file.as_str());
+        words.get(4).filter(|_| holds)?.parse().ok()
+    })
+}
+
+/// What a process calls itself.
+pub(crate) fn process_name(pid: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
