@@ -64,6 +64,20 @@ impl Prepared<'_> {
     }
 }
 
+/// Replaces a file, 0600, that need not survive a crash: what describes a running process.
+pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
+    let parent = target.parent().unwrap_or(Path::new("."));
+    let failed = || StoreError::io("replace", target);
+    let mut temp = tempfile::Builder::new()
+        .prefix(&temp_prefix(target))
+        .suffix(TEMP_SUFFIX)
+        .tempfile_in(parent)
+        .map_err(failed())?;
+    temp.write_all(content).map_err(failed())?;
+    temp.persist(target).map_err(|error| failed()(error.error))?;
+    Ok(())
+}
+
 /// Removes temporary files that killed writers of `target` left behind. Only for who holds the
 /// lock under which they are made.
 pub fn remove_debris(target: &Path) -> io::Result<()> {

@@ -66,7 +66,10 @@ pub enum StoreError {
 
 impl StoreError {
     /// For use in `map_err`: what was tried, on what.
-    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    pub fn io(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> StoreError + use<> {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::PermissionDenied => StoreError::Permission {

@@ -21,7 +21,11 @@ impl Folder {
     pub fn create(paths: &Paths) -> StoreResult<Self> {
         platform::create_private_folders(paths.parent())
             .map_err(StoreError::io("create the folder", paths.parent()))?;
-        let path = paths.folder();
+        Folder::create_at(paths.folder())
+    }
+
+    /// Opens the folder at `path`, and makes it first where it is missing.
+    pub fn create_at(path: PathBuf) -> StoreResult<Self> {
         platform::create_private_folders(&path)
             .map_err(StoreError::io("create the folder", &path))?;
         Folder::open(path)

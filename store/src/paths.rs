@@ -5,7 +5,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{StoreError, StoreResult};
+use crate::platform;
 
 /// The registry that is meant: what was asked for, else `ARGUS_REGISTRY_PATH`, else
 /// `ARGUS_HOME/registry.json`, else `~/.argus/registry.json`. An empty variable counts as none.
@@ -88,6 +91,18 @@ impl Paths {
         self.folder().join("argusd.log")
     }
 
+    /// The socket on which the daemon of this registry listens: in the folder, or, where that
+    /// path is longer than a socket's may be, a short one in a folder of the user's own.
+    pub fn socket(&self) -> PathBuf {
+        platform::socket_path(&self.folder().join("argusd.sock"), &self.hash())
+    }
+
+    /// A short name for this registry: the same for every process, different for every file.
+    fn hash(&self) -> String {
+        let digest = Sha256::digest(self.registry.as_os_str().as_encoded_bytes());
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn beside(&self, suffix: &str) -> PathBuf {
         let mut name: OsString = self.registry.clone().into_os_string();
         name.push(suffix);
@@ -124,6 +139,17 @@ fn canonical_parent(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_of_a_socket_is_never_too_long_and_never_shared() {
+        let deep = |name: &str| {
+            Paths::new(&PathBuf::from(format!("/{}/{name}.json", "x".repeat(120)))).expect("a path")
+        };
+        let short = Paths::new(Path::new("/nowhere/registry.json")).expect("a path");
+        assert_eq!(short.socket(), Path::new("/nowhere/registry.json.d/argusd.sock"));
+        assert!(deep("a").socket().as_os_str().len() < 100);
+        assert_ne!(deep("a").socket(), deep("b").socket());
+    }
 
     #[test]
     fn every_spelling_of_a_path_is_the_same_registry() {

@@ -101,6 +101,18 @@ impl RegistryFile {
         }
     }
 
+    /// Reads the file again if it is not what was last seen. Takes no lock and writes nothing.
+    pub fn reload(&mut self) -> StoreResult<Document> {
+        if let Some(known) = &self.known
+            && !self.has_changed()
+        {
+            return Ok(known.document.clone());
+        }
+        let (stamp, document) = read_file(self.paths.registry(), self.collection)?;
+        self.known = Some(Known { stamp, document: document.clone() });
+        Ok(document)
+    }
+
     /// The document as it was last read or written here, if it ever was.
     pub fn known(&self) -> Option<&Document> {
         self.known.as_ref().map(|known| &known.document)
@@ -132,7 +144,7 @@ impl RegistryFile {
         let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
         let mut lockfile = Lockfile::acquire(&self.paths.lockfile(), self.stale_after, &mut wait)?;
 
-        let current = self.refresh()?;
+        let current = self.reload()?;
         let Some(next) = transaction.apply(&current) else { return Ok(Committed::Unchanged) };
         let text = next.render(self.collection);
 
@@ -174,18 +186,6 @@ impl RegistryFile {
             }
         };
         Ok(self.folder.insert(folder))
-    }
-
-    /// Reads the file again if it is not what was last seen.
-    fn refresh(&mut self) -> StoreResult<Document> {
-        if let Some(known) = &self.known
-            && !self.has_changed()
-        {
-            return Ok(known.document.clone());
-        }
-        let (stamp, document) = read_file(self.paths.registry(), self.collection)?;
-        self.known = Some(Known { stamp, document: document.clone() });
-        Ok(document)
     }
 
     /// Keeps the old file under a second name. Without it a damaged file costs more; that is no

@@ -5,5 +5,5 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
     Stamp, create_private_folders, is_same_file, link_new, lock_holder, open_in, open_no_follow,
-    open_private_folder, process_name, set_mode, sync_folder,
+    open_private_folder, process_name, set_mode, socket_path, sync_folder,
 };

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, openat};
 
@@ -124,4 +124,17 @@ pub(crate) fn lock_holder(file: &File) -> Option<u32> {
 pub(crate) fn process_name(pid: u32) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(name.trim_end().to_owned())
+}
+
+/// The longest path of a socket that every Unix takes, its final zero included (macOS: 104).
+const SOCKET_PATH_BYTES_MAX: usize = 104;
+
+/// Where to listen: at `wanted`, or under a short name in a folder of the user's own.
+pub(crate) fn socket_path(wanted: &Path, short_name: &str) -> PathBuf {
+    if wanted.as_os_str().len() < SOCKET_PATH_BYTES_MAX {
+        return wanted.to_owned();
+    }
+    // Not in XDG_RUNTIME_DIR: programs with and without that variable must find each other.
+    let user = rustix::process::geteuid().as_raw();
+    PathBuf::from(format!("/tmp/argus-{user}/{short_name}.sock"))
 }

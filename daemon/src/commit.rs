@@ -1,0 +1,290 @@
+//! The thread that makes changes durable: the only one of the daemon that waits for the disk.
+//!
+//! It takes one batch at a time. While it is at work the registry collects the next, so the cost
+//! of a commit is shared by all who came meanwhile (group commit).
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use argus_presence::{ThisMachine, clock};
+use argus_proto::collection::Collection;
+use argus_proto::document::Document;
+use argus_proto::engine::{self, Change, Context};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::Heartbeat;
+use argus_proto::{Answer, Request};
+use argus_store::{Committed, RegistryFile, StoreError, Transaction};
+use tokio::sync::mpsc as tokio_mpsc;
+
+use crate::registry::Message;
+
+/// A change that waits to become durable.
+pub(crate) struct Pending {
+    pub(crate) request: Request,
+    pub(crate) caller: u32,
+    pub(crate) limits: Limits,
+    pub(crate) reply: tokio::sync::oneshot::Sender<Result<Answer>>,
+}
+
+/// Until when, and for whom, a change may still be applied.
+pub(crate) struct Limits {
+    /// On the machine's monotonic clock, in milliseconds.
+    pub(crate) deadline: Option<u64>,
+    /// When the wait for the locks runs out.
+    pub(crate) lock_wait_until: Instant,
+    /// Whether the caller has gone away.
+    pub(crate) is_gone: Box<dyn Fn() -> bool + Send>,
+}
+
+/// A heartbeat that is in memory, and goes into the file with the next commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Refresh {
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) at: u64,
+}
+
+/// Work for the thread.
+pub(crate) enum Job {
+    /// Make these durable, as one write.
+    Commit(Vec<Pending>, Vec<Refresh>),
+    /// Look whether somebody else wrote the file.
+    Look,
+}
+
+/// What became of a job.
+pub(crate) struct Done {
+    /// The document on the disk, if it is another than before.
+    pub(crate) document: Option<Document>,
+    /// What changed on the way to it, in order.
+    pub(crate) changes: Vec<Change>,
+    /// The answers, each with whom to send it to.
+    pub(crate) answers: Vec<(Pending, Result<Answer>)>,
+    /// The heartbeats that did not get into the file.
+    pub(crate) unwritten: Vec<Refresh>,
+    /// How long the write took, if there was one.
+    pub(crate) latency: Option<Duration>,
+    /// What is wrong with the file, if that was looked at.
+    pub(crate) problem: Option<Option<Error>>,
+}
+
+/// Starts the thread. It ends when the sender is dropped.
+pub(crate) fn start(
+    mut file: RegistryFile,
+    collection: &'static Collection,
+    registry: tokio_mpsc::Sender<Message>,
+) -> std::io::Result<mpsc::Sender<Job>> {
+    let (jobs, inbox) = mpsc::channel();
+    std::thread::Builder::new().name("commit".into()).spawn(move || {
+        while let Ok(job) = inbox.recv() {
+            let done = match job {
+                Job::Commit(pending, refreshes) => {
+                    commit(&mut file, collection, pending, refreshes)
+                }
+                Job::Look => look(&mut file),
+            };
+            if registry.blocking_send(Message::Done(done)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(jobs)
+}
+
+fn look(file: &mut RegistryFile) -> Done {
+    let mut done = Done::nothing();
+    if !file.has_changed() {
+        return done;
+    }
+    match file.reload() {
+        Ok(document) => {
+            done.document = Some(document);
+            done.problem = Some(None);
+        }
+        Err(error) => done.problem = Some(Some(error.into())),
+    }
+    done
+}
+
+fn commit(
+    file: &mut RegistryFile,
+    collection: &'static Collection,
+    pending: Vec<Pending>,
+    refreshes: Vec<Refresh>,
+) -> Done {
+    let mut done = Done::nothing();
+    let mut batch = Batch::new(collection, pending, refreshes);
+    loop {
+        let started = Instant::now();
+        match file.update(batch.lock_wait(), &mut batch) {
+            Ok(Committed::Withdrawn) => continue,
+            Ok(committed) => {
+                if committed == Committed::Written {
+                    done.latency = Some(started.elapsed());
+                }
+                done.problem = Some(None);
+                done.document = file.known().cloned();
+                done.changes = std::mem::take(&mut batch.changes);
+                done.answers.extend(batch.finish());
+                return done;
+            }
+            // Only those whose own wait has run out are told; the others go on waiting.
+            Err(error @ StoreError::Locked { .. }) => {
+                done.answers.extend(batch.give_up_waiting(&error.into()));
+                if batch.entries.is_empty() {
+                    done.unwritten = batch.refreshes;
+                    return done;
+                }
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                done.problem = Some(Some(error.clone()));
+                done.answers.extend(batch.fail(&error));
+                done.unwritten = std::mem::take(&mut batch.refreshes);
+                return done;
+            }
+        }
+    }
+}
+
+impl Done {
+    fn nothing() -> Self {
+        Done {
+            document: None,
+            changes: Vec::new(),
+            answers: Vec::new(),
+            unwritten: Vec::new(),
+            latency: None,
+            problem: None,
+        }
+    }
+}
+
+/// One write in the making.
+struct Batch {
+    collection: &'static Collection,
+    entries: Vec<Entry>,
+    refreshes: Vec<Refresh>,
+    changes: Vec<Change>,
+}
+
+struct Entry {
+    pending: Pending,
+    outcome: Option<Result<Answer>>,
+    /// Whether the document would be another one without it.
+    differs: bool,
+}
+
+impl Batch {
+    fn new(
+        collection: &'static Collection,
+        pending: Vec<Pending>,
+        refreshes: Vec<Refresh>,
+    ) -> Self {
+        let entries = pending
+            .into_iter()
+            .map(|pending| Entry { pending, outcome: None, differs: false })
+            .collect();
+        Batch { collection, entries, refreshes, changes: Vec::new() }
+    }
+
+    /// Until the first of them has to be told that it waited in vain.
+    fn lock_wait(&self) -> Duration {
+        let now = Instant::now();
+        self.entries
+            .iter()
+            .map(|entry| entry.pending.limits.lock_wait_until.saturating_duration_since(now))
+            .min()
+            .unwrap_or(argus_store::wait::LOCK_WAIT)
+    }
+
+    fn context(&self, now: u64, caller: u32) -> Context<'static> {
+        Context { collection: self.collection, now, machine: &ThisMachine, caller }
+    }
+
+    fn finish(&mut self) -> Vec<(Pending, Result<Answer>)> {
+        let unanswered = || Err(Error::new(Code::Io, "the change was not applied"));
+        self.entries
+            .drain(..)
+            .map(|entry| (entry.pending, entry.outcome.unwrap_or_else(unanswered)))
+            .collect()
+    }
+
+    fn fail(&mut self, error: &Error) -> Vec<(Pending, Result<Answer>)> {
+        self.entries
+            .drain(..)
+            .map(|entry| match entry.outcome {
+                // What was refused by a rule was refused whatever became of the write.
+                Some(Err(refused)) => (entry.pending, Err(refused)),
+                _ => (entry.pending, Err(error.clone())),
+            })
+            .collect()
+    }
+
+    fn give_up_waiting(&mut self, error: &Error) -> Vec<(Pending, Result<Answer>)> {
+        let now = Instant::now();
+        let (waited_in_vain, others) = std::mem::take(&mut self.entries)
+            .into_iter()
+            .partition(|entry| entry.pending.limits.lock_wait_until <= now);
+        self.entries = others;
+        let waited_in_vain: Vec<Entry> = waited_in_vain;
+        waited_in_vain.into_iter().map(|entry| (entry.pending, Err(error.clone()))).collect()
+    }
+}
+
+impl Transaction for Batch {
+    fn apply(&mut self, document: &Document) -> Option<Document> {
+        let now = clock::wall_ms();
+        let mut next = document.clone();
+        let mut differs = false;
+        self.changes.clear();
+        for refresh in &self.refreshes {
+            let request = refresh.heartbeat.clone().into();
+            // A record that is gone or another's is not revived.
+            if let Ok(outcome) = engine::apply(&next, &request, self.context(refresh.at, 0)) {
+                next = outcome.document;
+                differs |= outcome.differs;
+            }
+        }
+        for at in 0..self.entries.len() {
+            let entry = &self.entries[at];
+            if let Some(error) = entry.pending.limits.passed() {
+                self.entries[at].outcome = Some(Err(error));
+                continue;
+            }
+            let context = self.context(now, entry.pending.caller);
+            let applied = engine::apply(&next, &entry.pending.request, context);
+            let entry = &mut self.entries[at];
+            entry.outcome = Some(applied.map(|outcome| {
+                next = outcome.document;
+                entry.differs = outcome.differs;
+                differs |= outcome.differs;
+                self.changes.extend(outcome.changes);
+                outcome.answer
+            }));
+        }
+        differs.then(|| {
+            next.touch(now);
+            next
+        })
+    }
+
+    fn is_wanted(&mut self) -> bool {
+        // Looked at again here, behind the fsync: whoever went to the file himself meanwhile
+        // must not find this change made on top of his own.
+        self.entries.iter().all(|entry| !entry.differs || entry.pending.limits.passed().is_none())
+    }
+}
+
+impl Limits {
+    fn passed(&self) -> Option<Error> {
+        if self.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
+            return Some(Error::new(
+                Code::Timeout,
+                "the deadline passed before the change could be written; nothing was changed",
+            ));
+        }
+        (self.is_gone)().then(|| {
+            Error::new(Code::Timeout, "the caller went away before the change could be written")
+        })
+    }
+}

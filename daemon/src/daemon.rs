@@ -1,0 +1,164 @@
+//! What every session shares: who this daemon is, and what it serves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::StatusReport;
+use argus_proto::method::hello::PROTOCOLS;
+use argus_proto::method::status::CollectionStatus;
+use argus_store::Paths;
+use tokio::sync::watch;
+
+use crate::registry::Registry;
+
+/// This program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// One daemon: shared by its sessions, owned by `main`.
+pub(crate) struct Daemon {
+    pub(crate) instance: Arc<str>,
+    pub(crate) paths: Paths,
+    pub(crate) registry: Registry,
+    pub(crate) lock_wait: Duration,
+    pub(crate) sessions: Sessions,
+    pub(crate) stop: Stop,
+    started: Instant,
+}
+
+impl Daemon {
+    pub(crate) fn new(
+        instance: Arc<str>,
+        paths: Paths,
+        registry: Registry,
+        lock_wait: Duration,
+    ) -> Self {
+        Daemon {
+            instance,
+            paths,
+            registry,
+            lock_wait,
+            sessions: Sessions::default(),
+            stop: Stop::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The registry of a collection; without a name, the watchers'.
+    pub(crate) fn registry(&self, collection: Option<&str>) -> Result<&Registry> {
+        let own = self.registry.collection.name;
+        match collection {
+            None => Ok(&self.registry),
+            Some(name) if name == own => Ok(&self.registry),
+            Some(name) => Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
+                .hint(format!("one of: {own}"))),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusReport {
+        let snapshot = self.registry.snapshot();
+        let (commits, commit_latency) = self.registry.commits();
+        StatusReport {
+            version: VERSION.to_owned(),
+            protocol: PROTOCOLS,
+            instance: self.instance.to_string(),
+            pid: std::process::id(),
+            registry: self.paths.registry().to_string_lossy().into_owned(),
+            uptime_ms: self.started.elapsed().as_millis() as u64,
+            sessions: self.sessions.count() as u64,
+            subscribers: 0,
+            collections: vec![CollectionStatus {
+                name: self.registry.collection.name.to_owned(),
+                file: self.paths.registry().to_string_lossy().into_owned(),
+                records: snapshot.document.records.len() as u64,
+                bytes: snapshot.document.records.file_bytes() as u64,
+            }],
+            commits,
+            commit_latency,
+            warnings: snapshot.warnings.clone(),
+        }
+    }
+}
+
+/// How many connections there are, and since when there is none.
+pub(crate) struct Sessions {
+    count: AtomicUsize,
+    changed: watch::Sender<Instant>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions { count: AtomicUsize::new(0), changed: watch::Sender::new(Instant::now()) }
+    }
+}
+
+impl Sessions {
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection for as long as the result lives.
+    pub(crate) fn enter(daemon: &Arc<Daemon>) -> Entered {
+        daemon.sessions.count.fetch_add(1, Ordering::Relaxed);
+        Entered(daemon.clone())
+    }
+
+    /// Since when there has been no connection; `None` while there is one.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        (self.count() == 0).then(|| *self.changed.borrow())
+    }
+
+    /// Returns when there is no connection any more.
+    pub(crate) async fn all_gone(&self) {
+        let mut changed = self.changed.subscribe();
+        while self.count() > 0 && changed.changed().await.is_ok() {}
+    }
+}
+
+/// A connection that is counted.
+pub(crate) struct Entered(Arc<Daemon>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.sessions.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.sessions.changed.send_replace(Instant::now());
+    }
+}
+
+/// Whether the daemon shall end, and why.
+pub(crate) struct Stop(watch::Sender<Option<&'static str>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Stop(watch::Sender::new(None))
+    }
+}
+
+impl Stop {
+    /// Asks the daemon to end. The first reason stands.
+    pub(crate) fn request(&self, reason: &'static str) {
+        self.0.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(reason);
+            first
+        });
+    }
+
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Returns when the daemon shall end.
+    pub(crate) async fn requested(&self) -> &'static str {
+        let mut stop = self.0.subscribe();
+        loop {
+            if let Some(reason) = *stop.borrow_and_update() {
+                return reason;
+            }
+            if stop.changed().await.is_err() {
+                return "the daemon is gone";
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! From the owner lock to the last commit: how a daemon begins, what it watches, how it ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use argus_presence::{ThisMachine, clock};
+use argus_proto::collection::WATCHERS;
+use argus_proto::error::{Code, Error};
+use argus_proto::limits::CONNECTIONS_MAX;
+use argus_proto::method::hello::PROTOCOLS;
+use argus_proto::process::Machine;
+use argus_store::kernel_lock::OWNER_LOCK;
+use argus_store::lockfile::StaleAfter;
+use argus_store::{Folder, KernelLock, Paths, RegistryFile, Wait, atomic};
+
+use crate::daemon::{Daemon, Sessions, VERSION};
+use crate::platform::{self, Binding};
+use crate::registry::Registry;
+use crate::session;
+
+/// How long a daemon that is being started waits for one that is ending.
+const OWNER_WAIT: Duration = Duration::from_millis(2500);
+/// How often the daemon looks whether its socket, lock and folder are still in place.
+const SELF_CHECK_EVERY: Duration = Duration::from_secs(1);
+/// How long the ending may take; what is still open then is cut off.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How long to pause when there is no descriptor left for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a daemon is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) idle_timeout: Duration,
+    pub(crate) lock_wait: Duration,
+    pub(crate) stale_after: StaleAfter,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            idle_timeout: Duration::from_secs(600),
+            lock_wait: argus_store::wait::LOCK_WAIT,
+            stale_after: StaleAfter::default(),
+        }
+    }
+}
+
+/// What a daemon owns before it serves anybody.
+pub(crate) struct Ownership {
+    paths: Paths,
+    folder: Folder,
+    lock: KernelLock,
+    /// Where the socket is; the registry's folder, unless that path is too long.
+    socket_folder: Option<Folder>,
+}
+
+impl Ownership {
+    /// Takes the owner lock. A daemon that is ending is waited for; one that serves is not.
+    pub(crate) fn take(paths: Paths) -> Result<Self, Error> {
+        let folder = Folder::create(&paths)?;
+        let mut wait = Wait::new(OWNER_WAIT);
+        let lock = loop {
+            if let Some(lock) = KernelLock::try_acquire(&folder, OWNER_LOCK)? {
+                break lock;
+            }
+            if paths.socket().exists() || !wait.pause() {
+                return Err(Error::new(
+                    Code::Busy,
+                    format!("another argusd already serves {}", paths.registry().display()),
+                )
+                .hint("argus daemon status"));
+            }
+        };
+        let socket = paths.socket();
+        let socket_folder = match socket.parent() {
+            Some(parent) if parent != folder.path() => Some(Folder::create_at(parent.to_owned())?),
+            _ => None,
+        };
+        Ok(Ownership { paths, folder, lock, socket_folder })
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.folder.is_in_place()
+            && self.lock.is_in_place()
+            && self.socket_folder.as_ref().is_none_or(Folder::is_in_place)
+    }
+}
+
+/// Serves until somebody or something asks for the end. `ready` is called once clients can connect.
+pub(crate) async fn run(
+    ownership: Ownership,
+    settings: Settings,
+    ready: impl FnOnce(&Daemon) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let paths = ownership.paths.clone();
+    let instance: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
+    let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after);
+    let registry = Registry::start(file, &WATCHERS, instance.clone())?;
+    let daemon = Arc::new(Daemon::new(instance, paths.clone(), registry, settings.lock_wait));
+    let socket = paths.socket();
+    let binding =
+        Binding::new(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
+    write_endpoint(&daemon)?;
+    tracing::info!(
+        pid = std::process::id(),
+        version = VERSION,
+        "serving {}",
+        paths.registry().display()
+    );
+    ready(&daemon)?;
+
+    tokio::spawn(stop_on_signal(daemon.clone()));
+    let binding = listen(&daemon, binding, &ownership, settings.idle_timeout).await;
+    tracing::info!("ending: {}", daemon.stop.requested().await);
+
+    // No name any more: whoever comes now starts the next daemon, which waits for the owner lock.
+    binding.unlink();
+    remove_endpoint(&daemon);
+    drop(binding);
+    let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
+        daemon.sessions.all_gone().await;
+        daemon.registry.finish().await;
+    })
+    .await;
+    if drained.is_err() {
+        tracing::warn!("ended before everything was answered or written");
+    }
+    Ok(())
+}
+
+/// Accepts connections until the end is asked for. Returns the socket in use at that moment.
+async fn listen(
+    daemon: &Arc<Daemon>,
+    mut binding: Binding,
+    ownership: &Ownership,
+    idle_timeout: Duration,
+) -> Binding {
+    let mut check = tokio::time::interval(SELF_CHECK_EVERY.min(idle_timeout));
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            accepted = binding.accept() => match accepted {
+                Ok(stream) => welcome(daemon, stream),
+                Err(error) => {
+                    // No descriptor is left, most likely: those who are served go on being so.
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            _ = check.tick() => {
+                look_after(daemon, &mut binding, ownership, idle_timeout);
+            }
+            _ = daemon.stop.requested() => return binding,
+        }
+    }
+}
+
+fn look_after(
+    daemon: &Daemon,
+    binding: &mut Binding,
+    ownership: &Ownership,
+    idle_timeout: Duration,
+) {
+    if !ownership.is_in_place() {
+        daemon.stop.request("its folder or its owner lock is gone");
+        return;
+    }
+    if !binding.is_in_place() {
+        match Binding::new(&daemon.paths.socket()) {
+            Ok(again) => {
+                tracing::warn!("the socket had vanished; listening again");
+                *binding = again;
+            }
+            Err(error) => tracing::error!("the socket has vanished, and cannot be made: {error}"),
+        }
+    }
+    let idle = daemon.sessions.idle_since().map(|since| Instant::now().duration_since(since));
+    if idle.is_some_and(|idle| idle >= idle_timeout) {
+        daemon.stop.request("nobody has been connected for the idle timeout");
+    }
+}
+
+fn welcome(daemon: &Arc<Daemon>, stream: platform::Stream) {
+    if !platform::is_own_user(&stream) {
+        tracing::warn!("refused a connection of another user");
+        return;
+    }
+    let is_full = daemon.sessions.count() >= CONNECTIONS_MAX;
+    let entered = Sessions::enter(daemon);
+    let daemon = daemon.clone();
+    tokio::spawn(async move {
+        let ended = if is_full {
+            let error = Error::new(
+                Code::Busy,
+                format!("argusd has {CONNECTIONS_MAX} connections, the most it takes"),
+            );
+            session::refuse(stream, error).await
+        } else {
+            session::run(daemon, stream).await
+        };
+        if let Err(error) = ended {
+            tracing::debug!("a connection ended: {error}");
+        }
+        drop(entered);
+    });
+}
+
+async fn stop_on_signal(daemon: Arc<Daemon>) {
+    match platform::stop_signal().await {
+        Ok(name) => daemon.stop.request(name),
+        Err(error) => tracing::error!("cannot listen for signals: {error}"),
+    }
+}
+
+/// Says for programs, and for people who look, where this daemon listens.
+fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
+    let process = ThisMachine.identify(std::process::id());
+    let endpoint = serde_json::json!({
+        "path": daemon.paths.socket(),
+        "pid": std::process::id(),
+        "startTime": process.map(|process| process.start_time),
+        "instance": &*daemon.instance,
+        "version": VERSION,
+        "protocol": PROTOCOLS,
+        "startedAt": clock::wall_ms(),
+    });
+    let text = serde_json::to_vec_pretty(&endpoint)?;
+    Ok(atomic::replace_volatile(&daemon.paths.endpoint(), &text)?)
+}
+
+fn remove_endpoint(daemon: &Daemon) {
+    let _ = std::fs::remove_file(daemon.paths.endpoint());
+}

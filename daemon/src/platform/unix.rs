@@ -1,0 +1,156 @@
+//! Unix: sockets in the file system, sessions, signals.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use interprocess::TryClone;
+use interprocess::local_socket::tokio::{Listener, prelude::*};
+use interprocess::local_socket::{GenericFilePath, ListenerOptions};
+use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub(crate) use interprocess::local_socket::tokio::Stream;
+
+/// A socket that we listen on, and the file that leads to it.
+pub(crate) struct Binding {
+    listener: Listener,
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl Binding {
+    /// Listens at `path`, 0600. Whatever is left there is removed: only who holds the owner lock
+    /// calls this.
+    pub(crate) fn new(path: &Path) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let options = ListenerOptions::new()
+            .name(path.to_fs_name::<GenericFilePath>()?)
+            // The name may belong to a later daemon by the time this one drops its listener.
+            .reclaim_name(false);
+        let listener = match options.try_clone()?.mode(0o600).create_tokio() {
+            // Not every Unix lets a socket have a mode; the folder is closed to others anyway.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => options.create_tokio()?,
+            bound => bound?,
+        };
+        let meta = fs::symlink_metadata(path)?;
+        Ok(Binding { listener, path: path.to_owned(), file: (meta.dev(), meta.ino()) })
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        self.listener.accept().await
+    }
+
+    /// Whether the path still leads to this socket.
+    pub(crate) fn is_in_place(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file)
+    }
+
+    /// Removes the name, if it is still this socket's: from now on nobody new finds it.
+    pub(crate) fn unlink(&self) {
+        if self.is_in_place() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Leaves the caller's session, folder and descriptors behind. Standard output stays open: over
+/// it the caller waits to hear that the daemon is ready.
+///
+/// Must be called before any thread is started and any file is opened.
+pub(crate) fn detach() -> io::Result<()> {
+    close_inherited_descriptors();
+    // The process that was spawned ends at once, so that its parent has nothing left to wait
+    // for, and the daemon is nobody's child.
+    #[expect(unsafe_code, reason = "the only thread there is forks, and the parent just ends")]
+    match unsafe { libc::fork() } {
+        -1 => return Err(io::Error::last_os_error()),
+        0 => {}
+        _ => unsafe { libc::_exit(0) },
+    }
+    rustix::process::setsid()?;
+    rustix::process::chdir("/")?;
+    Ok(())
+}
+
+/// A descriptor above 2 was inherited from a caller who forgot it; keeping it open would keep
+/// that caller's pipe, lock or port open.
+fn close_inherited_descriptors() {
+    let Ok(entries) = fs::read_dir("/dev/fd") else { return };
+    let descriptors: Vec<i32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > 2)
+        .collect();
+    for descriptor in descriptors {
+        #[expect(unsafe_code, reason = "nothing in this process has opened a descriptor yet")]
+        // The descriptor of the listing itself is among them, and closed already.
+        unsafe {
+            libc::close(descriptor)
+        };
+    }
+}
+
+/// Points standard output to nowhere, which ends the caller's wait for more.
+pub(crate) fn silence_stdout() -> io::Result<()> {
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(&nowhere)?)
+}
+
+/// Lets this process have as many descriptors as it may: one for each connection, and some.
+pub(crate) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// The process at the other end.
+pub(crate) fn peer_pid(stream: &Stream) -> Option<u32> {
+    u32::try_from(stream.peer_creds().ok()?.pid()?).ok()
+}
+
+/// Whether the other end belongs to the user that this daemon belongs to. Root is nobody special.
+pub(crate) fn is_own_user(stream: &Stream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_creds().is_ok_and(|peer| peer.euid() == Some(own))
+}
+
+/// Whether the other end has closed the connection altogether. One that has only finished
+/// sending still waits for its answer.
+pub(crate) fn is_gone(stream: &Stream) -> bool {
+    let mut descriptors = [PollFd::from_borrowed_fd(descriptor(stream), PollFlags::empty())];
+    let ready = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    ready.is_ok() && descriptors[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+fn descriptor(stream: &Stream) -> BorrowedFd<'_> {
+    let Stream::UdSocket(socket) = stream;
+    socket.inner().as_fd()
+}
+
+/// Resolves when somebody asks this process to end.
+pub(crate) async fn stop_signal() -> io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // A terminal that closes must not take the daemon with it when it runs in the foreground of
+    // a shell that is only being left.
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Lets nobody else read a file that is about to be made.
+pub(crate) fn private(options: &mut OpenOptions) {
+    options.mode(0o600);
+}

@@ -1,0 +1,332 @@
+//! The single owner of a collection's state. Everyone else sends it a message.
+//!
+//! 1. `committed` is what the file holds; nobody is shown anything that a crash could take back,
+//!    but for the time of the last heartbeat.
+//! 2. One batch is on its way to the disk at most; what comes meanwhile waits for the next.
+//! 3. Readers take a snapshot and wait for nobody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use argus_presence::{ThisMachine, clock};
+use argus_proto::collection::Collection;
+use argus_proto::document::Document;
+use argus_proto::engine::{self, Context};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::{CommitLatency, Heartbeat, Warning};
+use argus_proto::{Answer, Request};
+use argus_store::RegistryFile;
+use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
+
+use crate::commit::{self, Done, Job, Limits, Pending, Refresh};
+use crate::latency::Latencies;
+
+/// The most messages that wait for the registry; further senders wait.
+const MESSAGES_MAX: usize = 1024;
+/// How long a heartbeat stays in memory alone. The promise is 5 s; the write takes the rest.
+const REFRESH_WRITE_AFTER: Duration = Duration::from_millis(4000);
+/// How often the file is looked at for what others wrote. The promise is 1 s.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What a reader sees: a whole and durable state.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) document: Document,
+    /// How many changes this life of the daemon has seen.
+    pub(crate) revision: u64,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A change on its way to the registry.
+pub(crate) enum Message {
+    Change(Pending),
+    Heartbeat(Heartbeat, oneshot::Sender<Result<Answer>>),
+    Done(Done),
+    /// Write what is in memory only, and end.
+    Finish(oneshot::Sender<()>),
+}
+
+/// The way to a collection's registry. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    pub(crate) collection: &'static Collection,
+    epoch: Arc<str>,
+    messages: tokio_mpsc::Sender<Message>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    latencies: Arc<Latencies>,
+}
+
+impl Registry {
+    /// Reads the file and starts its owner. `epoch` tells this life of the daemon from others.
+    pub(crate) fn start(
+        mut file: RegistryFile,
+        collection: &'static Collection,
+        epoch: Arc<str>,
+    ) -> std::io::Result<Self> {
+        let (document, warnings) = match file.reload() {
+            Ok(document) => (document, Vec::new()),
+            Err(error) => (Document::empty(collection), vec![warning(&error.into())]),
+        };
+        for warning in &warnings {
+            tracing::warn!("{}", warning.message);
+        }
+        let (messages, inbox) = tokio_mpsc::channel(MESSAGES_MAX);
+        let jobs = commit::start(file, collection, messages.clone())?;
+        let snapshot = Snapshot { document: document.clone(), revision: 0, warnings };
+        let latencies = Arc::new(Latencies::default());
+        let (publisher, snapshots) = watch::channel(Arc::new(snapshot.clone()));
+        let owner = Owner {
+            collection,
+            epoch: epoch.clone(),
+            jobs,
+            publisher,
+            snapshot,
+            waiting: Vec::new(),
+            refreshes: Refreshes::default(),
+            job_under_way: false,
+            latencies: latencies.clone(),
+            finish: None,
+        };
+        tokio::spawn(owner.run(inbox));
+        Ok(Registry { collection, epoch, messages, snapshots, latencies })
+    }
+
+    /// What readers see now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// How many writes there were, and how long the last of them took.
+    pub(crate) fn commits(&self) -> (u64, CommitLatency) {
+        self.latencies.summary()
+    }
+
+    /// Where the collection stands.
+    pub(crate) fn cursor(&self, revision: u64) -> String {
+        cursor(&self.epoch, revision)
+    }
+
+    /// Makes a change durable.
+    pub(crate) async fn change(
+        &self,
+        request: Request,
+        caller: u32,
+        limits: Limits,
+    ) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Message::Change(Pending { request, caller, limits, reply }), answer).await
+    }
+
+    /// Refreshes a record in memory.
+    pub(crate) async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Message::Heartbeat(heartbeat, reply), answer).await
+    }
+
+    /// Writes everything that is in memory only. The registry takes nothing afterwards.
+    pub(crate) async fn finish(&self) {
+        let (reply, finished) = oneshot::channel();
+        if self.messages.send(Message::Finish(reply)).await.is_ok() {
+            let _ = finished.await;
+        }
+    }
+
+    async fn ask(
+        &self,
+        message: Message,
+        answer: oneshot::Receiver<Result<Answer>>,
+    ) -> Result<Answer> {
+        let ending = || Error::new(Code::Busy, "argusd is ending").hint("try again");
+        self.messages.send(message).await.map_err(|_| ending())?;
+        answer.await.map_err(|_| ending())?
+    }
+}
+
+fn cursor(epoch: &str, revision: u64) -> String {
+    format!("{epoch}:{revision}")
+}
+
+fn warning(error: &Error) -> Warning {
+    Warning { code: error.code, message: error.message.clone() }
+}
+
+/// The task that owns the state.
+struct Owner {
+    collection: &'static Collection,
+    epoch: Arc<str>,
+    jobs: mpsc::Sender<Job>,
+    publisher: watch::Sender<Arc<Snapshot>>,
+    snapshot: Snapshot,
+    waiting: Vec<Pending>,
+    refreshes: Refreshes,
+    job_under_way: bool,
+    latencies: Arc<Latencies>,
+    finish: Option<oneshot::Sender<()>>,
+}
+
+impl Owner {
+    async fn run(mut self, mut inbox: tokio_mpsc::Receiver<Message>) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => return,
+                },
+                _ = look.tick() => {
+                    let due = self.refreshes.are_due();
+                    self.start_job(if due { Start::Commit } else { Start::Look });
+                }
+            }
+            // Everything else that has arrived belongs into the same batch.
+            while let Ok(message) = inbox.try_recv() {
+                self.take(message);
+            }
+            if !self.waiting.is_empty() || self.finish.is_some() {
+                self.start_job(Start::Commit);
+            }
+            if self.has_finished() {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Change(pending) => self.waiting.push(pending),
+            Message::Heartbeat(heartbeat, reply) => {
+                let _ = reply.send(self.refresh(heartbeat));
+            }
+            Message::Done(done) => self.take_done(done),
+            Message::Finish(reply) => self.finish = Some(reply),
+        }
+    }
+
+    fn refresh(&mut self, heartbeat: Heartbeat) -> Result<Answer> {
+        let refresh = Refresh { heartbeat, at: clock::wall_ms() };
+        let answer = self.apply_refresh(&refresh)?;
+        self.refreshes.add(refresh);
+        self.publish();
+        Ok(answer)
+    }
+
+    fn apply_refresh(&mut self, refresh: &Refresh) -> Result<Answer> {
+        let context = Context {
+            collection: self.collection,
+            now: refresh.at,
+            machine: &ThisMachine,
+            caller: 0,
+        };
+        let request = refresh.heartbeat.clone().into();
+        let outcome = engine::apply(&self.snapshot.document, &request, context)?;
+        self.snapshot.document = outcome.document;
+        Ok(outcome.answer)
+    }
+
+    fn start_job(&mut self, start: Start) {
+        if self.job_under_way {
+            return;
+        }
+        let job = match start {
+            Start::Look => Job::Look,
+            Start::Commit if self.waiting.is_empty() && self.refreshes.is_empty() => return,
+            Start::Commit => Job::Commit(std::mem::take(&mut self.waiting), self.refreshes.take()),
+        };
+        // The thread outlives this task: it ends when `jobs` is dropped with it.
+        self.job_under_way = self.jobs.send(job).is_ok();
+    }
+
+    fn take_done(&mut self, done: Done) {
+        self.job_under_way = false;
+        if let Some(latency) = done.latency {
+            self.latencies.note(latency);
+        }
+        if let Some(problem) = done.problem {
+            self.snapshot.warnings = problem.iter().map(warning).collect();
+        }
+        // At the end a disk that does not take them would be asked for ever.
+        if self.finish.is_none() {
+            for refresh in done.unwritten {
+                self.refreshes.put_back(refresh);
+            }
+        }
+        self.snapshot.revision += done.changes.len() as u64;
+        if let Some(document) = done.document {
+            self.snapshot.document = document;
+            // Those that came while the commit was under way are in no file yet.
+            for refresh in self.refreshes.to_vec() {
+                let _ = self.apply_refresh(&refresh);
+            }
+        }
+        // Readers first: who has his answer finds his change.
+        self.publish();
+        for (pending, result) in done.answers {
+            let cursor = cursor(&self.epoch, self.snapshot.revision);
+            let _ = pending.reply.send(result.map(|answer| with_cursor(answer, cursor)));
+        }
+    }
+
+    fn publish(&self) {
+        self.publisher.send_replace(Arc::new(self.snapshot.clone()));
+    }
+
+    fn has_finished(&mut self) -> bool {
+        let idle = !self.job_under_way && self.waiting.is_empty() && self.refreshes.is_empty();
+        if idle && let Some(reply) = self.finish.take() {
+            let _ = reply.send(());
+            return true;
+        }
+        false
+    }
+}
+
+enum Start {
+    Commit,
+    Look,
+}
+
+fn with_cursor(mut answer: Answer, cursor: String) -> Answer {
+    if let Answer::Announce(announced) = &mut answer {
+        announced.cursor = Some(cursor);
+    }
+    answer
+}
+
+/// The heartbeats that are in memory and in no file: the last of each record.
+#[derive(Default)]
+struct Refreshes {
+    by_id: HashMap<String, Refresh>,
+    since: Option<Instant>,
+}
+
+impl Refreshes {
+    fn add(&mut self, refresh: Refresh) {
+        self.since.get_or_insert_with(Instant::now);
+        self.by_id.insert(refresh.heartbeat.id.clone(), refresh);
+    }
+
+    /// A later heartbeat of the same record has come meanwhile, or not.
+    fn put_back(&mut self, refresh: Refresh) {
+        self.since.get_or_insert_with(Instant::now);
+        self.by_id.entry(refresh.heartbeat.id.clone()).or_insert(refresh);
+    }
+
+    fn are_due(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= REFRESH_WRITE_AFTER)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    fn to_vec(&self) -> Vec<Refresh> {
+        self.by_id.values().cloned().collect()
+    }
+
+    fn take(&mut self) -> Vec<Refresh> {
+        self.since = None;
+        std::mem::take(&mut self.by_id).into_values().collect()
+    }
+}

@@ -1,0 +1,117 @@
+//! What each method does in the daemon: the way from a decoded call to its answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
+use argus_presence::{ThisMachine, clock};
+use argus_proto::engine::Context;
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::limits::REQUEST_DEADLINE;
+use argus_proto::method::hello::{CAPABILITIES, PROTOCOLS, negotiate};
+use argus_proto::method::resolve::{self, Resolution, Resolve};
+use argus_proto::method::{Hello, Stopping, Welcome};
+use argus_proto::{Answer, Call, Request};
+
+use crate::commit::Limits;
+use crate::daemon::{Daemon, VERSION};
+use crate::platform;
+use crate::registry::Registry;
+
+/// How long before its deadline a request is told that the lock was not to be had, so that the
+/// answer arrives in time.
+const ANSWER_MARGIN: Duration = Duration::from_millis(200);
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) pid: u32,
+    pub(crate) stream: Arc<platform::Stream>,
+}
+
+/// Answers a call.
+pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result<Answer> {
+    match &call.request {
+        Request::Hello(hello) => return welcome(&daemon, hello).map(Answer::Hello),
+        Request::Status(_) => return Ok(Answer::Status(daemon.status())),
+        Request::Shutdown(_) => {
+            daemon.stop.request("it was asked to");
+            return Ok(Answer::Shutdown(Stopping { stopping: true }));
+        }
+        _ => {}
+    }
+    if daemon.stop.is_requested() {
+        return Err(Error::new(Code::Busy, "argusd is ending").hint("try again"));
+    }
+    let registry = daemon.registry(call.collection.as_deref())?;
+    if call.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
+        return Err(Error::new(Code::Timeout, "the deadline passed before the request was read"));
+    }
+    match call.request {
+        Request::Get(get) => {
+            let snapshot = registry.snapshot();
+            get.answer(&snapshot.document, context(registry, peer.pid)).map(Answer::Get)
+        }
+        Request::List(list) => {
+            let snapshot = registry.snapshot();
+            let mut listing = list.answer(&snapshot.document, context(registry, peer.pid));
+            listing.cursor = Some(registry.cursor(snapshot.revision));
+            listing.warnings.clone_from(&snapshot.warnings);
+            Ok(Answer::List(listing))
+        }
+        Request::Resolve(resolve) => resolve_watcher(registry, peer.pid, &resolve).await,
+        Request::Heartbeat(heartbeat) => registry.heartbeat(heartbeat).await,
+        request => {
+            let limits = limits(&daemon, call.deadline, &peer);
+            registry.change(request, peer.pid, limits).await
+        }
+    }
+}
+
+fn context(registry: &Registry, caller: u32) -> Context<'static> {
+    Context {
+        collection: registry.collection,
+        now: clock::wall_ms(),
+        machine: &ThisMachine,
+        caller,
+    }
+}
+
+/// A request without deadline is bounded as well: its caller may have one all the same.
+fn limits(daemon: &Daemon, deadline: Option<u64>, peer: &Peer) -> Limits {
+    let left = deadline.map_or(REQUEST_DEADLINE, |deadline| {
+        Duration::from_millis(deadline.saturating_sub(clock::monotonic_ms()))
+    });
+    let lock_wait = daemon.lock_wait.min(left.saturating_sub(ANSWER_MARGIN));
+    let stream = peer.stream.clone();
+    Limits {
+        deadline,
+        lock_wait_until: Instant::now() + lock_wait,
+        is_gone: Box::new(move || platform::is_gone(&stream)),
+    }
+}
+
+fn welcome(daemon: &Daemon, hello: &Hello) -> Result<Welcome> {
+    Ok(Welcome {
+        server: "argusd".to_owned(),
+        version: VERSION.to_owned(),
+        protocol: negotiate(hello, VERSION, PROTOCOLS)?,
+        capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+        instance: daemon.instance.to_string(),
+        pid: std::process::id(),
+        registry: daemon.paths.registry().to_string_lossy().into_owned(),
+    })
+}
+
+async fn resolve_watcher(registry: &Registry, caller: u32, request: &Resolve) -> Result<Answer> {
+    let snapshot = registry.snapshot();
+    let candidates = match request.start(&snapshot.document, context(registry, caller))? {
+        Resolution::Done(resolved) => return Ok(Answer::Resolve(resolved)),
+        Resolution::Probe(candidates) => candidates,
+    };
+    let probed = candidates.len();
+    let answering = tokio::task::spawn_blocking(move || reachable(&candidates, RESOLVE_TIMEOUT))
+        .await
+        .map_err(|error| Error::new(Code::Io, format!("cannot ask the watchers: {error}")))?;
+    resolve::finish(probed, &answering).map(Answer::Resolve)
+}

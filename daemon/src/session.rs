@@ -1,0 +1,309 @@
+//! One connection: bytes in, calls to [`serve`], bytes out. It translates, and decides nothing.
+//!
+//! 1. At most [`REQUESTS_IN_FLIGHT_MAX`] requests are worked on; further ones wait in the socket.
+//! 2. On a connection of lines a request sees the effect of those before it. The frames of the
+//!    Rust client are independent of each other: it waits where it cares.
+//! 3. A peer that has finished sending still gets its answers; one that does not read them is
+//!    closed, and holds nobody up meanwhile.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use argus_proto::call::{Call, Kind};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::json::JsonText;
+use argus_proto::limits::{
+    ANSWER_BYTES_MAX, FIRST_BYTE_TIMEOUT, HALF_FRAME_TIMEOUT, REQUEST_BYTES_MAX,
+    REQUESTS_IN_FLIGHT_MAX,
+};
+use argus_proto::wire::binary::{self, BINCODE, ServerMessage};
+use argus_proto::wire::jsonrpc::{self, Fault};
+use argus_proto::wire::{Encoding, Framing, Opening, Piece, Splitter, UNKNOWN_OPENING, opening};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::daemon::Daemon;
+use crate::platform;
+use crate::serve::{Peer, serve};
+
+const READ_BYTES: usize = 16 * 1024;
+
+/// Serves a connection to its end.
+pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Result<()> {
+    let stream = Arc::new(stream);
+    let mut buffer = Vec::new();
+    let Some(encoding) = open(&stream, &mut buffer).await? else { return Ok(()) };
+    let framing = match encoding {
+        Encoding::Lines => Framing::Lines,
+        Encoding::Frames => Framing::Lengths,
+    };
+    let mut splitter = Splitter::new(framing, REQUEST_BYTES_MAX);
+    splitter.push(&buffer);
+    let pid = platform::peer_pid(&stream).unwrap_or(0);
+    let session = Session {
+        peer: Peer { pid, stream },
+        daemon,
+        encoding,
+        splitter,
+        half_since: None,
+        has_ended: false,
+        held: None,
+        in_flight: FuturesUnordered::new(),
+    };
+    session.run().await
+}
+
+/// Says one thing to a peer that is not served, in the encoding that everyone can read.
+pub(crate) async fn refuse(stream: platform::Stream, error: Error) -> io::Result<()> {
+    let id = JsonText::from_canonical("null");
+    let line = jsonrpc::write_response(&id, Err(&Fault::from(error))) + "\n";
+    write(&stream, line.as_bytes()).await
+}
+
+/// Reads the first bytes; `None` where they are no opening of ours.
+async fn open(stream: &platform::Stream, buffer: &mut Vec<u8>) -> io::Result<Option<Encoding>> {
+    let deadline = Instant::now() + FIRST_BYTE_TIMEOUT;
+    loop {
+        match opening(buffer) {
+            Opening::Chosen(encoding, used) => {
+                buffer.drain(..used);
+                return Ok(Some(encoding));
+            }
+            Opening::Unknown => {
+                write(stream, UNKNOWN_OPENING.as_bytes()).await?;
+                return Ok(None);
+            }
+            Opening::Incomplete => {}
+        }
+        let mut reader = stream;
+        let read = timeout_at(deadline, reader.read_buf(buffer)).await??;
+        if read == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+async fn write(stream: &platform::Stream, bytes: &[u8]) -> io::Result<()> {
+    let mut rest = bytes;
+    let mut writer = stream;
+    while !rest.is_empty() {
+        // Bounded for each step, not for the whole: a slow reader of a long answer gets it.
+        let written = timeout(HALF_FRAME_TIMEOUT, writer.write(rest)).await??;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rest = &rest[written..];
+    }
+    Ok(())
+}
+
+/// An answer, ready to be sent; `None` for a notification.
+type Reply = Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send>>;
+
+struct Session {
+    peer: Peer,
+    daemon: Arc<Daemon>,
+    encoding: Encoding,
+    splitter: Splitter,
+    /// Since when a message has been half there.
+    half_since: Option<Instant>,
+    /// The peer sends nothing more.
+    has_ended: bool,
+    /// A request that waits for those before it.
+    held: Option<Request>,
+    in_flight: FuturesUnordered<Reply>,
+}
+
+/// A request as it arrived, and how to answer it.
+struct Request {
+    to: ReplyTo,
+    call: std::result::Result<Call, Fault>,
+}
+
+enum ReplyTo {
+    /// A line; `None` for a notification.
+    Line(Option<JsonText>),
+    /// A frame with JSON in it.
+    JsonFrame(Option<JsonText>),
+    /// A frame with bincode in it; no number where it could not be read.
+    Frame(Option<u64>),
+}
+
+impl Session {
+    async fn run(mut self) -> io::Result<()> {
+        let mut chunk = vec![0; READ_BYTES];
+        let daemon = self.daemon.clone();
+        let stop = daemon.stop.requested();
+        tokio::pin!(stop);
+        let mut stopping = false;
+        loop {
+            self.start_requests();
+            let finished = self.has_ended || stopping;
+            if finished && self.in_flight.is_empty() && self.held.is_none() {
+                return Ok(());
+            }
+            let may_read = !finished && self.held.is_none() && self.has_room();
+            let half_until = self.half_deadline(may_read);
+            let stream = self.peer.stream.clone();
+            let mut reader = &*stream;
+            tokio::select! {
+                Some(reply) = self.in_flight.next() => {
+                    if let Some(bytes) = reply {
+                        write(&stream, &bytes).await?;
+                    }
+                }
+                read = reader.read(&mut chunk), if may_read => match read? {
+                    0 => self.has_ended = true,
+                    read => self.splitter.push(&chunk[..read]),
+                },
+                () = tokio::time::sleep_until(half_until), if may_read && self.half_since.is_some() => {
+                    tracing::debug!(pid = self.peer.pid, "closed: half a message for too long");
+                    return Ok(());
+                }
+                _ = &mut stop, if !stopping => stopping = true,
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < REQUESTS_IN_FLIGHT_MAX
+    }
+
+    /// Until when the rest of a half-sent message has to arrive.
+    fn half_deadline(&mut self, may_read: bool) -> Instant {
+        let now = Instant::now();
+        if may_read && self.splitter.is_mid_message() {
+            *self.half_since.get_or_insert(now) + HALF_FRAME_TIMEOUT
+        } else {
+            self.half_since = None;
+            now + Duration::from_secs(3600)
+        }
+    }
+
+    /// Starts every request that has arrived and may be started.
+    fn start_requests(&mut self) {
+        while self.has_room() {
+            let request = match self.held.take() {
+                Some(request) => request,
+                None => match self.splitter.next_piece() {
+                    Some(piece) => match self.read(piece) {
+                        Some(request) => request,
+                        None => continue,
+                    },
+                    None => return,
+                },
+            };
+            self.half_since = None;
+            if self.must_wait(&request) {
+                self.held = Some(request);
+                return;
+            }
+            self.in_flight.push(self.answer(request));
+        }
+    }
+
+    /// Changes may share a commit; anything else on a connection of lines comes after them.
+    fn must_wait(&self, request: &Request) -> bool {
+        let is_change = request.call.as_ref().is_ok_and(|call| call.request.kind() == Kind::Change);
+        self.encoding == Encoding::Lines && !is_change && !self.in_flight.is_empty()
+    }
+
+    /// Translates a message; `None` where there is nothing in it to answer.
+    fn read(&self, piece: Piece) -> Option<Request> {
+        let message = match piece {
+            Piece::Message(message) => message,
+            Piece::TooLarge => {
+                let error = Error::new(
+                    Code::TooLarge,
+                    format!("a request has at most {REQUEST_BYTES_MAX} bytes; this one has more"),
+                );
+                return Some(self.unreadable(error.into()));
+            }
+        };
+        let request = match (self.encoding, message.first()) {
+            (Encoding::Lines, _) if message.iter().all(u8::is_ascii_whitespace) => return None,
+            (Encoding::Lines, _) => {
+                let incoming = jsonrpc::read_request(&message);
+                Request { to: ReplyTo::Line(incoming.id), call: incoming.call }
+            }
+            (Encoding::Frames, Some(b'{')) => {
+                let incoming = jsonrpc::read_request(&message);
+                Request { to: ReplyTo::JsonFrame(incoming.id), call: incoming.call }
+            }
+            (Encoding::Frames, Some(&BINCODE)) => match binary::decode_request(&message[1..]) {
+                Ok(message) => {
+                    Request { to: ReplyTo::Frame(Some(message.id)), call: Ok(message.call) }
+                }
+                Err(error) => self.unreadable(error.into()),
+            },
+            (Encoding::Frames, _) => {
+                let error = Error::new(Code::Protocol, "the frame begins with no known byte");
+                self.unreadable(error.into())
+            }
+        };
+        Some(request)
+    }
+
+    fn unreadable(&self, fault: Fault) -> Request {
+        let to = match self.encoding {
+            Encoding::Lines => ReplyTo::Line(Some(JsonText::from_canonical("null"))),
+            Encoding::Frames => ReplyTo::Frame(None),
+        };
+        Request { to, call: Err(fault) }
+    }
+
+    fn answer(&self, request: Request) -> Reply {
+        let (daemon, peer) = (self.daemon.clone(), self.peer.clone());
+        Box::pin(async move {
+            let result = match request.call {
+                Ok(call) => serve(daemon, peer, call).await.map_err(Fault::from),
+                Err(fault) => Err(fault),
+            };
+            match request.to {
+                ReplyTo::Line(None) | ReplyTo::JsonFrame(None) => None,
+                ReplyTo::Line(Some(id)) => {
+                    let mut line = write_json(&id, &result);
+                    line.push('\n');
+                    Some(line.into_bytes())
+                }
+                ReplyTo::JsonFrame(Some(id)) => {
+                    Some(binary::frame(write_json(&id, &result).as_bytes()))
+                }
+                ReplyTo::Frame(id) => write_frame(id, result.map_err(Error::from)),
+            }
+        })
+    }
+}
+
+fn write_json(id: &JsonText, result: &std::result::Result<argus_proto::Answer, Fault>) -> String {
+    let text = jsonrpc::write_response(id, result.as_ref());
+    if text.len() <= ANSWER_BYTES_MAX {
+        return text;
+    }
+    jsonrpc::write_response(id, Err(&Fault::from(answer_too_large(text.len()))))
+}
+
+fn write_frame(id: Option<u64>, result: Result<argus_proto::Answer>) -> Option<Vec<u8>> {
+    let payload = binary::encode_answer(&ServerMessage::Answer { id, result })
+        .or_else(|error| binary::encode_answer(&ServerMessage::Answer { id, result: Err(error) }));
+    match payload {
+        Ok(payload) => Some(binary::frame(&payload)),
+        Err(error) => {
+            tracing::error!(%error, "an error could not be sent");
+            None
+        }
+    }
+}
+
+fn answer_too_large(bytes: usize) -> Error {
+    Error::new(
+        Code::TooLarge,
+        format!("the answer has {bytes} bytes; at most {ANSWER_BYTES_MAX} are sent"),
+    )
+    .hint("ask for less: argus ls --by-cwd TEXT")
+}
