@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use argus_presence::{ThisMachine, clock};
+use argus_presence::ThisMachine;
 use argus_proto::collection::WATCHERS;
 use argus_proto::error::{Code, Error};
 use argus_proto::limits::CONNECTIONS_MAX;
@@ -223,7 +223,6 @@ fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
         "instance": &*daemon.instance,
         "version": VERSION,
         "protocol": PROTOCOLS,
-        "startedAt": clock::wall_ms(),
     });
     let text = serde_json::to_vec_pretty(&endpoint)?;
     Ok(atomic::replace_volatile(&daemon.paths.endpoint(), &text)?)

@@ -1,0 +1,368 @@
+//! The client: one method a verb, and the rules by which a call finds its way.
+//!
+//! 1. A call is answered once, and within its time.
+//! 2. It goes to the file only when the daemon can no longer carry it out: its deadline has
+//!    passed, or the connection has ended and could not be made again.
+//! 3. Reading starts no daemon and writes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argus_proto::call::{Call, Kind, Method};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::limits::REQUEST_DEADLINE;
+use argus_proto::method::*;
+use argus_proto::{Answer, Request};
+use argus_store::Paths;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::connection::{Connection, Unanswered, is_change};
+use crate::direct::Direct;
+use crate::link::Link;
+use crate::options::{Mode, Options};
+use crate::route::{Route, Way};
+use crate::status::Overview;
+
+/// A way to one registry. Cheap to clone; clones share their connection.
+///
+/// Needs a tokio runtime with time and I/O enabled. See [`blocking::Client`](crate::blocking::Client)
+/// for programs without one.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: Options,
+    paths: Paths,
+    link: Link,
+    direct: Direct,
+    route: watch::Sender<Route>,
+}
+
+/// What the daemon made of a request.
+enum Reached {
+    Answered(Result<Answer>),
+    /// It was not to be had. `sent`: it may have carried the request out all the same.
+    Not {
+        sent: bool,
+        reason: Error,
+    },
+}
+
+impl Client {
+    /// A client that has not connected yet. Nothing is touched before the first call.
+    ///
+    /// # Errors
+    /// `E_IO` where the registry's path cannot be one.
+    pub fn new(options: Options) -> Result<Self> {
+        let paths = Paths::new(&options.registry)?;
+        let direct = Direct::new(paths.clone(), &options);
+        let link = Link::new(paths.clone(), options.name.clone());
+        let route = watch::Sender::new(Route::direct(None));
+        Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
+    }
+
+    /// A client as the environment says, see [`Options::from_env`].
+    ///
+    /// # Errors
+    /// As [`Options::from_env`] and [`Client::new`].
+    pub fn from_env() -> Result<Self> {
+        Client::new(Options::from_env()?)
+    }
+
+    /// Which way the last call went. Before the first it says `Direct`.
+    pub fn route(&self) -> Route {
+        self.inner.route.borrow().clone()
+    }
+
+    /// Tells of every change of [`Client::route`].
+    pub fn route_changes(&self) -> watch::Receiver<Route> {
+        self.inner.route.subscribe()
+    }
+
+    /// Where the files of the registry are.
+    pub fn paths(&self) -> &Paths {
+        &self.inner.paths
+    }
+
+    /// How this client works.
+    pub fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// Adds a record, or updates one's own.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` where another live process has the name; `E_INVALID` for a record that cannot
+    /// be; and what every change can meet: `E_LOCKED`, `E_CORRUPT`, `E_UNSUPPORTED_VERSION`,
+    /// `E_PERMISSION`, `E_IO`, `E_TOO_LARGE`, `E_TIMEOUT`, `E_UNREACHABLE`, `E_OUTCOME_UNKNOWN`.
+    pub async fn announce(&self, announce: Announce) -> Result<Announced> {
+        self.call(announce).await
+    }
+
+    /// Makes a record fresh.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` where there is none; `E_CONFLICT` where it belongs to another process.
+    pub async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<Refreshed> {
+        self.call(heartbeat).await
+    }
+
+    /// Removes a record.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` where it belongs to another process, or is not the expected one.
+    pub async fn remove(&self, remove: Remove) -> Result<Removed> {
+        self.call(remove).await
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` where there is none.
+    pub async fn get(&self, id: &str) -> Result<Found> {
+        self.call(Get { id: id.to_owned() }).await
+    }
+
+    /// The records of the collection.
+    ///
+    /// # Errors
+    /// What every read can meet: `E_IO`, `E_PERMISSION`, `E_UNREACHABLE`.
+    pub async fn list(&self, list: List) -> Result<Listing> {
+        self.call(list).await
+    }
+
+    /// Removes what is dead or too old.
+    ///
+    /// # Errors
+    /// As [`Client::announce`], but for conflicts.
+    pub async fn prune(&self, prune: Prune) -> Result<Pruned> {
+        self.call(prune).await
+    }
+
+    /// Finds out which watcher is meant.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` where none fits, `E_AMBIGUOUS` where several do.
+    pub async fn resolve(&self, resolve: Resolve) -> Result<Resolved> {
+        self.call(resolve).await
+    }
+
+    /// How the registry is. Answers without a daemon too.
+    ///
+    /// # Errors
+    /// `E_UNREACHABLE` or `E_TIMEOUT` where only the daemon may be asked and does not answer.
+    pub async fn status(&self) -> Result<Overview> {
+        let registry = self.inner.paths.registry().to_string_lossy().into_owned();
+        match self.call(Status {}).await {
+            Ok(report) => Ok(Overview {
+                registry,
+                mode: "daemon".to_owned(),
+                warnings: report.warnings.clone(),
+                daemon: Some(report),
+            }),
+            Err(error) if self.inner.options.mode == Mode::DaemonOnly => Err(error),
+            Err(_) => {
+                let mut warnings = self.look().await?;
+                if let Some(reason) = self.route().reason
+                    && reason.code != Code::Unreachable
+                {
+                    warnings.push(Warning { code: reason.code, message: reason.message });
+                }
+                Ok(Overview { registry, mode: "direct".to_owned(), daemon: None, warnings })
+            }
+        }
+    }
+
+    /// Asks the daemon to end.
+    ///
+    /// # Errors
+    /// `E_UNREACHABLE` where none is running.
+    pub async fn shutdown(&self) -> Result<Stopping> {
+        self.call(Shutdown {}).await
+    }
+
+    /// Makes sure that a daemon is there, and starts one if not.
+    ///
+    /// # Errors
+    /// Why none could be started: `E_UNREACHABLE`, `E_TIMEOUT`, `E_PERMISSION`.
+    pub async fn start_daemon(&self) -> Result<StatusReport> {
+        let connection = self.inner.link.connection(true, true).await?;
+        let deadline = Instant::now() + REQUEST_DEADLINE;
+        let answer = connection.call(self.envelope(Status {}.into(), deadline), deadline).await;
+        let answer = answer
+            .map_err(|_| Error::new(Code::Timeout, "argusd was started and does not answer"))??;
+        Status::result(answer)
+    }
+
+    /// Any method, by its parameters.
+    ///
+    /// # Errors
+    /// As the method's own.
+    pub async fn call<M: Method>(&self, params: M) -> Result<M::Result> {
+        M::result(self.request(params.into()).await?)
+    }
+
+    async fn request(&self, request: Request) -> Result<Answer> {
+        let options = &self.inner.options;
+        let until = Instant::now() + options.request_timeout;
+        let (sent, reason) = if options.mode == Mode::Direct {
+            (false, None)
+        } else {
+            match self.through_daemon(&request, until).await {
+                Reached::Answered(result) => {
+                    self.note_route(Route::daemon());
+                    return result;
+                }
+                Reached::Not { sent, reason } => (sent, Some(reason)),
+            }
+        };
+        if options.mode == Mode::DaemonOnly {
+            return Err(without_fallback(&request, sent, reason));
+        }
+        self.note_route(Route::direct(reason.clone()));
+        let result = self.on_the_file(&request, until).await;
+        match (result, reason) {
+            (Err(error), Some(reason)) if sent && is_change(&request) => {
+                Err(after_no_answer(error, &reason))
+            }
+            (result, _) => result,
+        }
+    }
+
+    async fn through_daemon(&self, request: &Request, until: Instant) -> Reached {
+        let link = &self.inner.link;
+        // Reads must not change anything, and whoever stops a daemon does not want a new one.
+        let may_spawn = is_change(request);
+        let insist = self.inner.options.mode == Mode::DaemonOnly;
+        let mut sent = false;
+        let mut ended = None;
+        for _ in 0..2 {
+            let connected =
+                tokio::time::timeout_at(until, link.connection(may_spawn, insist)).await;
+            let connection = match connected {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(reason)) => return Reached::Not { sent, reason },
+                Err(_) => {
+                    return Reached::Not { sent, reason: late(self.options().request_timeout) };
+                }
+            };
+            match self.ask(&connection, request, until).await {
+                // It has said itself that it will not: the next one, or the file, may.
+                Ok(Err(error)) if error.code == Code::Busy => {
+                    link.forget(&connection).await;
+                    ended = Some(error);
+                }
+                Ok(Err(error))
+                    if error.code == Code::Timeout && request.kind() != Kind::Control =>
+                {
+                    return Reached::Not { sent, reason: error };
+                }
+                Ok(result) => return Reached::Answered(result),
+                Err(Unanswered::Gone) => {
+                    link.forget(&connection).await;
+                    sent = true;
+                    ended = Some(Error::new(Code::Unreachable, "argusd ended in the middle"));
+                }
+                Err(Unanswered::Late) => {
+                    let reason = late(REQUEST_DEADLINE);
+                    link.rest(&connection, reason.clone()).await;
+                    return Reached::Not { sent: true, reason };
+                }
+            }
+        }
+        let reason = ended.unwrap_or_else(|| Error::new(Code::Unreachable, "no argusd answers"));
+        Reached::Not { sent, reason }
+    }
+
+    async fn ask(
+        &self,
+        connection: &Connection,
+        request: &Request,
+        until: Instant,
+    ) -> std::result::Result<Result<Answer>, Unanswered> {
+        let deadline = until.min(Instant::now() + REQUEST_DEADLINE);
+        connection.call(self.envelope(request.clone(), deadline), deadline).await
+    }
+
+    fn envelope(&self, request: Request, deadline: Instant) -> Call {
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
+        Call {
+            collection: self.inner.options.collection.clone(),
+            deadline: Some(argus_presence::clock::monotonic_ms() + left),
+            request,
+        }
+    }
+
+    async fn on_the_file(&self, request: &Request, until: Instant) -> Result<Answer> {
+        let direct = self.inner.direct.clone();
+        let collection = self.inner.options.collection.clone();
+        let request = request.clone();
+        let until = until.into_std();
+        on_a_thread(move || direct.call(collection.as_deref(), &request, until)).await
+    }
+
+    async fn look(&self) -> Result<Vec<Warning>> {
+        let direct = self.inner.direct.clone();
+        on_a_thread(move || direct.look()).await
+    }
+
+    fn note_route(&self, route: Route) {
+        self.inner.route.send_if_modified(|current| {
+            let differs = *current != route;
+            *current = route;
+            differs
+        });
+    }
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(Error::new(Code::Io, format!("the work was given up: {error}")))
+    })
+}
+
+fn late(after: Duration) -> Error {
+    Error::new(Code::Timeout, format!("argusd did not answer within {} s", after.as_secs_f32()))
+        .hint("argus daemon status")
+}
+
+fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Error {
+    let reason = reason.unwrap_or_else(|| Error::new(Code::Unreachable, "no argusd answers"));
+    if sent && is_change(request) {
+        return unknown(&reason.message);
+    }
+    match reason.code {
+        Code::Timeout => reason,
+        Code::Unreachable => reason,
+        _ => Error { code: Code::Unreachable, ..reason },
+    }
+}
+
+/// The daemon may have carried the change out before it went silent, and on the file it could not
+/// be repeated, which would have settled it.
+fn after_no_answer(error: Error, reason: &Error) -> Error {
+    match error.code {
+        Code::Locked | Code::Io | Code::Permission | Code::Corrupt | Code::UnsupportedVersion => {
+            let unknown = unknown(&format!("{}; on the file: {}", reason.message, error.message));
+            Error { details: error.details, ..unknown }
+        }
+        _ => error,
+    }
+}
+
+fn unknown(what: &str) -> Error {
+    Error::new(Code::OutcomeUnknown, format!("whether the change was made is not known: {what}"))
+        .hint("read again before going on: argus ls")
+}
+
+impl Route {
+    /// Whether the last call went to the file although a daemon was wanted.
+    pub fn is_fallback(&self) -> bool {
+        self.way == Way::Direct && self.reason.is_some()
+    }
+}

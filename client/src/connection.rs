@@ -1,0 +1,332 @@
+//! One connection to a daemon: the handshake, and any number of calls at the same time.
+//!
+//! Two tasks serve it, one to write and one to read, so that a long answer and a long request
+//! cannot wait for each other. A call that is dropped leaves nothing half written.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use argus_proto::call::{Answer, Call, Kind};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::json::JsonText;
+use argus_proto::limits::{
+    ANSWER_BYTES_MAX, CONNECT_TIMEOUT, HELLO_TIMEOUT, REQUESTS_IN_FLIGHT_MAX,
+};
+use argus_proto::method::hello::PROTOCOLS;
+use argus_proto::method::{Hello, Stopping, Welcome};
+use argus_proto::wire::binary::{self, BINCODE, ClientMessage, ServerMessage};
+use argus_proto::wire::{Framing, PREAMBLE, Piece, Splitter, jsonrpc};
+use argus_proto::{Request, method};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::platform::{self, ConnectFailure, Stream};
+
+/// Why there is no connection, or no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody listens.
+    Absent,
+    /// Somebody is there but cannot be used: hangs, belongs to another user, speaks otherwise.
+    Unusable(Error),
+}
+
+/// What became of a call that the daemon did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// The connection ended first.
+    Gone,
+    /// The deadline passed first.
+    Late,
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+    outbox: mpsc::Sender<Vec<u8>>,
+    next_id: AtomicU64,
+    tasks: [AbortHandle; 2],
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<HashMap<u64, Waiting>>,
+    has_ended: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    kind: ReplyKind,
+    reply: oneshot::Sender<Result<Answer>>,
+}
+
+/// In which type a JSON answer is read: those of the methods that work across versions.
+#[derive(Debug, Clone, Copy)]
+enum ReplyKind {
+    Binary,
+    Status,
+    Shutdown,
+}
+
+const HELLO_ID: u64 = 0;
+const READ_BYTES: usize = 64 * 1024;
+
+impl Connection {
+    /// Connects and says hello, within the times for both.
+    pub(crate) async fn open(socket: &Path, name: &str) -> std::result::Result<Self, Failure> {
+        let stream = connect(socket).await?;
+        let mut splitter = Splitter::new(Framing::Lengths, ANSWER_BYTES_MAX);
+        let hello = Hello {
+            client: name.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOLS,
+        };
+        timeout(HELLO_TIMEOUT, say_hello(&stream, &mut splitter, hello))
+            .await
+            .unwrap_or_else(|_| Err(unusable(Code::Timeout, "argusd does not answer")))?;
+
+        let (reader, writer) = (Arc::new(stream), mpsc::channel(REQUESTS_IN_FLIGHT_MAX));
+        let (outbox, queue) = writer;
+        let shared = Arc::new(Shared::default());
+        let writing = tokio::spawn(write_all(reader.clone(), queue, shared.clone()));
+        let reading = tokio::spawn(read_all(reader, splitter, shared.clone()));
+        Ok(Connection {
+            shared,
+            outbox,
+            next_id: AtomicU64::new(HELLO_ID + 1),
+            tasks: [writing.abort_handle(), reading.abort_handle()],
+        })
+    }
+
+    /// Whether nothing more will come over it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Sends a call and waits for its answer until the deadline. The outer error means that
+    /// nobody knows whether the call was carried out.
+    pub(crate) async fn call(
+        &self,
+        call: Call,
+        deadline: Instant,
+    ) -> std::result::Result<Result<Answer>, Unanswered> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (kind, payload) = match encode(id, call) {
+            Ok(encoded) => encoded,
+            Err(error) => return Ok(Err(error)),
+        };
+        let (reply, answer) = oneshot::channel();
+        self.shared.waiting().insert(id, Waiting { kind, reply });
+        // Whoever stops waiting must not leave his place behind.
+        let _place = Place { shared: &self.shared, id };
+        if self.has_ended() {
+            return Err(Unanswered::Gone);
+        }
+        let answered = async {
+            self.outbox.send(binary::frame(&payload)).await.map_err(|_| Unanswered::Gone)?;
+            answer.await.map_err(|_| Unanswered::Gone)
+        };
+        timeout_at(deadline, answered).await.unwrap_or(Err(Unanswered::Late))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+struct Place<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting().remove(&self.id);
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
+        // Nobody panics while holding it: there are only map operations.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everyone who waits learns that no answer will come.
+    fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        self.waiting().clear();
+    }
+}
+
+fn unusable(code: Code, message: impl Into<String>) -> Failure {
+    Failure::Unusable(Error::new(code, message))
+}
+
+async fn connect(socket: &Path) -> std::result::Result<Stream, Failure> {
+    let attempts = async {
+        loop {
+            match platform::connect(socket).await {
+                Err(ConnectFailure::Full) => sleep(CONNECT_TIMEOUT / 10).await,
+                other => return other,
+            }
+        }
+    };
+    let shown = socket.display();
+    match timeout(CONNECT_TIMEOUT, attempts).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(ConnectFailure::Absent)) => Err(Failure::Absent),
+        Ok(Err(ConnectFailure::Foreign(owner))) => Err(unusable(
+            Code::Permission,
+            format!("{shown} belongs to user {owner:?}, who is not you"),
+        )),
+        Ok(Err(ConnectFailure::Failed(error))) => {
+            let code = match error.kind() {
+                io::ErrorKind::PermissionDenied => Code::Permission,
+                _ => Code::Unreachable,
+            };
+            Err(unusable(code, format!("cannot connect to {shown}: {error}")))
+        }
+        Ok(Err(ConnectFailure::Full)) | Err(_) => {
+            Err(unusable(Code::Timeout, format!("argusd at {shown} takes no connection")))
+        }
+    }
+}
+
+async fn say_hello(
+    stream: &Stream,
+    splitter: &mut Splitter,
+    hello: Hello,
+) -> std::result::Result<Welcome, Failure> {
+    let ended = |error: io::Error| match error.kind() {
+        // It ended in this very moment.
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::Absent,
+        _ => unusable(Code::Unreachable, format!("argusd went away: {error}")),
+    };
+    let line = jsonrpc::write_request(HELLO_ID, &Call::new(hello)).map_err(Failure::Unusable)?;
+    let mut opening = PREAMBLE.to_vec();
+    opening.extend(binary::frame(line.as_bytes()));
+    let (mut writer, mut reader) = (stream, stream);
+    writer.write_all(&opening).await.map_err(ended)?;
+
+    let mut first = Vec::new();
+    let payload = loop {
+        match splitter.next_piece() {
+            Some(Piece::Message(payload)) => break payload,
+            Some(Piece::TooLarge) => return Err(Failure::Unusable(refusal(&first))),
+            None => {}
+        }
+        let mut chunk = [0; 4096];
+        let read = reader.read(&mut chunk).await.map_err(ended)?;
+        if read == 0 {
+            return Err(Failure::Absent);
+        }
+        first.extend_from_slice(&chunk[..read]);
+        splitter.push(&chunk[..read]);
+    };
+    let answer = jsonrpc::read_response(&payload).and_then(|(_, result)| result);
+    answer.and_then(|text| parse(&text)).map_err(Failure::Unusable)
+}
+
+/// A daemon that cannot serve says so in one line, whatever the peer speaks.
+fn refusal(bytes: &[u8]) -> Error {
+    match jsonrpc::read_response(bytes) {
+        Ok((_, Err(error))) => error,
+        _ => Error::new(Code::Protocol, "what listens there is not argusd"),
+    }
+}
+
+fn encode(id: u64, call: Call) -> Result<(ReplyKind, Vec<u8>)> {
+    let kind = match &call.request {
+        Request::Status(_) => ReplyKind::Status,
+        Request::Shutdown(_) => ReplyKind::Shutdown,
+        _ => ReplyKind::Binary,
+    };
+    let payload = match kind {
+        ReplyKind::Binary => binary::encode_request(&ClientMessage { id, call })?,
+        _ => jsonrpc::write_request(id, &call)?.into_bytes(),
+    };
+    Ok((kind, payload))
+}
+
+async fn write_all(stream: Arc<Stream>, mut queue: mpsc::Receiver<Vec<u8>>, shared: Arc<Shared>) {
+    while let Some(frame) = queue.recv().await {
+        if (&*stream).write_all(&frame).await.is_err() {
+            break;
+        }
+    }
+    shared.end();
+}
+
+async fn read_all(stream: Arc<Stream>, mut splitter: Splitter, shared: Arc<Shared>) {
+    let mut chunk = vec![0; READ_BYTES];
+    loop {
+        while let Some(piece) = splitter.next_piece() {
+            let Piece::Message(payload) = piece else {
+                shared.end();
+                return;
+            };
+            deliver(&payload, &shared);
+        }
+        match (&*stream).read(&mut chunk).await {
+            Ok(0) | Err(_) => break,
+            Ok(read) => splitter.push(&chunk[..read]),
+        }
+    }
+    shared.end();
+}
+
+/// Hands an answer to who waits for it. One that cannot be read ends the connection: what came
+/// behind it would be guesswork.
+fn deliver(payload: &[u8], shared: &Shared) {
+    let (id, result) = match payload.first() {
+        Some(b'{') => match jsonrpc::read_response(payload) {
+            Ok((Some(id), result)) => (id, Reply::Json(result)),
+            _ => return shared.end(),
+        },
+        Some(&BINCODE) => match binary::decode_answer(&payload[1..]) {
+            Ok(ServerMessage::Answer { id: Some(id), result }) => (id, Reply::Binary(result)),
+            _ => return shared.end(),
+        },
+        _ => return shared.end(),
+    };
+    let Some(waiting) = shared.waiting().remove(&id) else { return };
+    let result = match (result, waiting.kind) {
+        (Reply::Binary(result), _) => result,
+        (Reply::Json(Err(error)), _) => Err(error),
+        (Reply::Json(Ok(text)), ReplyKind::Status) => {
+            parse::<method::StatusReport>(&text).map(Answer::Status)
+        }
+        (Reply::Json(Ok(text)), ReplyKind::Shutdown) => {
+            parse::<Stopping>(&text).map(Answer::Shutdown)
+        }
+        (Reply::Json(Ok(_)), ReplyKind::Binary) => {
+            Err(Error::new(Code::Protocol, "argusd answered in JSON where it was not asked to"))
+        }
+    };
+    let _ = waiting.reply.send(result);
+}
+
+enum Reply {
+    Binary(Result<Answer>),
+    Json(Result<JsonText>),
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &JsonText) -> Result<T> {
+    serde_json::from_str(text.as_str())
+        .map_err(|error| Error::new(Code::Protocol, format!("cannot read the answer: {error}")))
+}
+
+/// Whether a call changes something, so that it matters whether it was carried out.
+pub(crate) fn is_change(request: &Request) -> bool {
+    matches!(request.kind(), Kind::Change | Kind::Heartbeat)
+}

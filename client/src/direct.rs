@@ -1,0 +1,160 @@
+//! The same work on the file, by this process: with the same rules, under the same locks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
+use argus_presence::{ThisMachine, clock};
+use argus_proto::collection::{Collection, WATCHERS};
+use argus_proto::document::Document;
+use argus_proto::engine::{self, Context};
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::resolve::{self, Resolution};
+use argus_proto::method::{Resolve, Warning};
+use argus_proto::{Answer, Request};
+use argus_store::{Paths, Reading, RegistryFile, Transaction};
+
+use crate::options::Options;
+
+/// The file of one registry. Calls block; who must not calls on a thread.
+#[derive(Clone)]
+pub(crate) struct Direct {
+    collection: &'static Collection,
+    file: Arc<Mutex<RegistryFile>>,
+    lock_wait: Duration,
+}
+
+impl Direct {
+    pub(crate) fn new(paths: Paths, options: &Options) -> Self {
+        let collection = &WATCHERS;
+        Direct {
+            collection,
+            file: Arc::new(Mutex::new(RegistryFile::new(paths, collection, options.stale_after))),
+            lock_wait: options.lock_wait,
+        }
+    }
+
+    /// Carries out a request. Waits for the locks until `until` at the longest.
+    pub(crate) fn call(
+        &self,
+        collection: Option<&str>,
+        request: &Request,
+        until: Instant,
+    ) -> Result<Answer> {
+        let own = self.collection.name;
+        if let Some(name) = collection.filter(|name| *name != own) {
+            return Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
+                .hint(format!("one of: {own}")));
+        }
+        match request {
+            Request::Get(get) => {
+                let reading = self.read()?;
+                refuse_damaged(&reading, self)?;
+                get.answer(&reading.document, self.context()).map(Answer::Get)
+            }
+            Request::List(list) => {
+                let reading = self.read()?;
+                let mut listing = list.answer(&reading.document, self.context());
+                listing.warnings = self.warnings(&reading);
+                Ok(Answer::List(listing))
+            }
+            Request::Resolve(resolve) => self.resolve(resolve, until).map(Answer::Resolve),
+            Request::Hello(_) | Request::Status(_) | Request::Shutdown(_) => {
+                Err(Error::new(Code::Unreachable, "no argusd is running")
+                    .hint("argus daemon start"))
+            }
+            change => self.change(change, until),
+        }
+    }
+
+    /// What is wrong with the file.
+    pub(crate) fn look(&self) -> Result<Vec<Warning>> {
+        Ok(self.warnings(&self.read()?))
+    }
+
+    fn read(&self) -> Result<Reading> {
+        Ok(self.lock().read()?)
+    }
+
+    fn warnings(&self, reading: &Reading) -> Vec<Warning> {
+        let path = self.lock().paths().registry().to_string_lossy().into_owned();
+        let problem = reading.problem.as_ref().map(|problem| problem.at(&path));
+        problem
+            .map(|error| Warning { code: error.code, message: error.message })
+            .into_iter()
+            .collect()
+    }
+
+    fn resolve(&self, request: &Resolve, until: Instant) -> Result<resolve::Resolved> {
+        let reading = self.read()?;
+        refuse_damaged(&reading, self)?;
+        match request.start(&reading.document, self.context())? {
+            Resolution::Done(resolved) => Ok(resolved),
+            Resolution::Probe(candidates) => {
+                let left = until.saturating_duration_since(Instant::now());
+                let answering = reachable(&candidates, RESOLVE_TIMEOUT.min(left));
+                resolve::finish(candidates.len(), &answering)
+            }
+        }
+    }
+
+    fn change(&self, request: &Request, until: Instant) -> Result<Answer> {
+        let mut file = self.lock();
+        let wait = self.lock_wait.min(until.saturating_duration_since(Instant::now()));
+        let mut change = Change { request, context: self.context(), outcome: None };
+        file.update(wait, &mut change)?;
+        change.outcome.unwrap_or_else(|| Err(Error::new(Code::Io, "the change was not applied")))
+    }
+
+    fn context(&self) -> Context<'static> {
+        Context {
+            collection: self.collection,
+            now: clock::wall_ms(),
+            machine: &ThisMachine,
+            caller: std::process::id(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, RegistryFile> {
+        // After a panic in here the file is read again: what is known of it is set last.
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer about one record of a file that cannot be read would be a guess.
+fn refuse_damaged(reading: &Reading, direct: &Direct) -> Result<()> {
+    match &reading.problem {
+        None => Ok(()),
+        Some(problem) => {
+            let path = direct.lock().paths().registry().to_string_lossy().into_owned();
+            Err(problem.at(&path))
+        }
+    }
+}
+
+struct Change<'a> {
+    request: &'a Request,
+    context: Context<'a>,
+    outcome: Option<Result<Answer>>,
+}
+
+impl Transaction for Change<'_> {
+    fn apply(&mut self, document: &Document) -> Option<Document> {
+        // The time of the change, not that of the call: there was a wait for locks in between.
+        self.context.now = clock::wall_ms();
+        match engine::apply(document, self.request, self.context) {
+            Err(error) => {
+                self.outcome = Some(Err(error));
+                None
+            }
+            Ok(outcome) => {
+                self.outcome = Some(Ok(outcome.answer));
+                outcome.differs.then(|| {
+                    let mut next = outcome.document;
+                    next.touch(self.context.now);
+                    next
+                })
+            }
+        }
+    }
+}

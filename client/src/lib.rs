@@ -1,0 +1,42 @@
+//! The thin library in every watcher.
+//!
+//! A [`Client`] reaches the daemon of a registry over its socket, starts it where there is none,
+//! and does the same work on the file where there can be none. Whoever calls sees one result.
+//!
+//! ```no_run
+//! use argus_client::{Options, Watcher, announcement};
+//!
+//! # fn main() -> argus_client::Result<()> {
+//! // Announces `shop`, sends heartbeats from a thread of its own, and removes the record when it
+//! // is dropped. No failure of the registry ends or blocks the program.
+//! let watcher = Watcher::start(Options::from_env()?, announcement("shop").port(3000).build())?;
+//! println!("known as {}", watcher.id());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Client`] is asynchronous and needs a tokio runtime; [`blocking::Client`] is the same for
+//! programs without one.
+
+mod announcement;
+pub mod blocking;
+mod client;
+mod connection;
+mod direct;
+mod link;
+mod options;
+mod platform;
+mod route;
+mod spawn;
+mod status;
+mod watcher;
+
+pub use announcement::{Announcement, announcement};
+pub use argus_proto::error::{Code, Error, Result};
+pub use argus_proto::method;
+pub use argus_proto::presence::State;
+pub use client::Client;
+pub use options::{Mode, Options};
+pub use route::{Route, Way};
+pub use status::Overview;
+pub use watcher::{Standing, Watcher};

@@ -1,0 +1,79 @@
+//! What a client is told before its first call.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::limits::{CALL_TIMEOUT, HEARTBEAT_INTERVAL};
+use argus_store::lockfile::StaleAfter;
+
+/// Which way calls may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Through the daemon, which is started if need be; else on the file.
+    #[default]
+    Auto,
+    /// On the file only. No daemon is asked or started.
+    Direct,
+    /// Through the daemon only; without one, calls fail with `E_UNREACHABLE`.
+    DaemonOnly,
+}
+
+/// How a client works. Everything has a default.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The registry's file.
+    pub registry: PathBuf,
+    /// Which way calls may go.
+    pub mode: Mode,
+    /// The collection that calls are about; `None` for the watchers.
+    pub collection: Option<String>,
+    /// How long a whole call may take, daemon and fallback together.
+    pub request_timeout: Duration,
+    /// How long to wait for the locks when working on the file.
+    pub lock_wait: Duration,
+    /// When the lockfile of another program counts as left behind.
+    pub stale_after: StaleAfter,
+    /// How often a [`Watcher`](crate::Watcher) says that it is there.
+    pub heartbeat_interval: Duration,
+    /// What the daemon's log calls this program.
+    pub name: String,
+}
+
+impl Options {
+    /// For one registry file, whatever the environment says.
+    pub fn new(registry: impl Into<PathBuf>) -> Self {
+        Options {
+            registry: registry.into(),
+            mode: Mode::Auto,
+            collection: None,
+            request_timeout: CALL_TIMEOUT,
+            lock_wait: argus_store::wait::LOCK_WAIT,
+            stale_after: StaleAfter::default(),
+            heartbeat_interval: HEARTBEAT_INTERVAL,
+            name: "argus-client".to_owned(),
+        }
+    }
+
+    /// As the environment says: `ARGUS_REGISTRY_PATH` or `ARGUS_HOME` for the file, and
+    /// `ARGUS_DAEMON` (`0`: direct mode; `require`: the daemon only) for the mode.
+    ///
+    /// # Errors
+    /// `E_USAGE` for another value of `ARGUS_DAEMON`; `E_PERMISSION` where there is no home.
+    pub fn from_env() -> Result<Self> {
+        let mut options = Options::new(argus_store::locate_registry(None)?);
+        options.mode = mode_from_env()?;
+        Ok(options)
+    }
+}
+
+/// The mode that `ARGUS_DAEMON` asks for.
+pub(crate) fn mode_from_env() -> Result<Mode> {
+    match std::env::var("ARGUS_DAEMON").as_deref() {
+        Err(_) | Ok("" | "1" | "auto") => Ok(Mode::Auto),
+        Ok("0") => Ok(Mode::Direct),
+        Ok("require") => Ok(Mode::DaemonOnly),
+        Ok(other) => Err(Error::new(Code::Usage, format!("ARGUS_DAEMON is `{other}`"))
+            .hint("ARGUS_DAEMON=0 works on the file, ARGUS_DAEMON=require needs the daemon")),
+    }
+}

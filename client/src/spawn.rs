@@ -1,0 +1,204 @@
+//! Starting a daemon: once, whoever else is trying at the same time.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use argus_presence::clock;
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::limits::SPAWN_TIMEOUT;
+use argus_store::kernel_lock::SPAWN_LOCK;
+use argus_store::{Folder, KernelLock, Paths, Wait};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::connection::{Connection, Failure};
+use crate::platform::DAEMON_FILE_NAME;
+
+/// After so many failures within [`FAILURES_WINDOW`], nobody tries until the window has passed.
+const FAILURES_MAX: usize = 3;
+const FAILURES_WINDOW: Duration = Duration::from_secs(60);
+
+/// Connects to the daemon that somebody else is starting, or starts it.
+pub(crate) async fn connect_or_spawn(paths: &Paths, name: &str) -> Result<Connection> {
+    let deadline = Instant::now() + SPAWN_TIMEOUT;
+    let folder = Folder::create(paths)?;
+    let socket = paths.socket();
+    let mut wait = Wait::new(SPAWN_TIMEOUT);
+    let mut spawn_lock = loop {
+        if let Some(lock) = KernelLock::try_acquire(&folder, SPAWN_LOCK)? {
+            break lock;
+        }
+        sleep(wait.next_pause()).await;
+        match Connection::open(&socket, name).await {
+            Ok(connection) => return Ok(connection),
+            Err(Failure::Absent) if Instant::now() < deadline => {}
+            Err(Failure::Absent) => {
+                return Err(Error::new(
+                    Code::Unreachable,
+                    "another process has been starting argusd for too long",
+                ));
+            }
+            Err(Failure::Unusable(error)) => return Err(error),
+        }
+    };
+    // The one before us may have started it while we waited for the lock.
+    match Connection::open(&socket, name).await {
+        Ok(connection) => return Ok(connection),
+        Err(Failure::Unusable(error)) => return Err(error),
+        Err(Failure::Absent) => {}
+    }
+    let mut failures = Failures::read(&mut spawn_lock);
+    failures.check(paths)?;
+    match start(paths, deadline).await {
+        Ok(()) => {
+            failures.clear(&mut spawn_lock);
+            Connection::open(&socket, name).await.map_err(|failure| match failure {
+                Failure::Absent => Error::new(Code::Unreachable, "argusd ended as soon as it ran"),
+                Failure::Unusable(error) => error,
+            })
+        }
+        Err(error) => {
+            failures.add(&mut spawn_lock);
+            Err(error)
+        }
+    }
+}
+
+/// Runs the daemon's executable and waits for its report.
+async fn start(paths: &Paths, deadline: Instant) -> Result<()> {
+    let executable = find_executable()?;
+    let mut child = Command::new(&executable)
+        .arg("--detached")
+        .arg("--registry")
+        .arg(paths.registry())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| {
+            Error::new(Code::Unreachable, format!("cannot start {}: {error}", executable.display()))
+        })?;
+    let (reply, report) = oneshot::channel();
+    let stdout = child.stdout.take();
+    // A thread, not a task: a pipe is read blocking, and what was started has to be waited for,
+    // or it stays in the process table for as long as this program runs.
+    std::thread::Builder::new()
+        .name("argus-spawn".into())
+        .spawn(move || {
+            let mut line = String::new();
+            if let Some(stdout) = stdout {
+                let _ = BufReader::new(stdout).read_line(&mut line);
+            }
+            let _ = reply.send(line);
+            let _ = child.wait();
+        })
+        .map_err(|error| Error::new(Code::Io, format!("cannot start a thread: {error}")))?;
+    let line = timeout_at(deadline, report).await.map_err(|_| {
+        Error::new(Code::Timeout, format!("argusd was not ready after {SPAWN_TIMEOUT:?}"))
+    })?;
+    read_report(&line.unwrap_or_default(), paths)
+}
+
+fn read_report(line: &str, paths: &Paths) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Report {
+        ok: bool,
+        error: Option<ReportedError>,
+    }
+    #[derive(Deserialize)]
+    struct ReportedError {
+        code: String,
+        message: String,
+    }
+
+    match serde_json::from_str(line) {
+        Ok(Report { ok: true, .. }) => Ok(()),
+        // One that serves already is what was wanted.
+        Ok(Report { error: Some(error), .. }) if error.code == Code::Busy.name() => Ok(()),
+        Ok(Report { error: Some(error), .. }) => {
+            Err(Error::new(Code::Unreachable, format!("argusd could not start: {}", error.message))
+                .hint("argus daemon run"))
+        }
+        _ => Err(Error::new(Code::Unreachable, "argusd ended before it was ready")
+            .hint(format!("see its log: tail {}", paths.log().display()))),
+    }
+}
+
+/// Beside this executable, else `ARGUSD`, else on the PATH.
+fn find_executable() -> Result<PathBuf> {
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|own| Some(own.parent()?.join(DAEMON_FILE_NAME)))
+        .filter(|path| path.is_file());
+    if let Some(path) = beside {
+        return Ok(path);
+    }
+    if let Some(path) = std::env::var_os("ARGUSD").filter(|path| !path.is_empty()) {
+        return Ok(path.into());
+    }
+    on_path(std::env::var_os("PATH")).ok_or_else(|| {
+        Error::new(
+            Code::Unreachable,
+            format!("there is no {DAEMON_FILE_NAME} beside this program, and none on the PATH"),
+        )
+        .hint("install it, or set ARGUSD to its path")
+    })
+}
+
+fn on_path(path: Option<OsString>) -> Option<PathBuf> {
+    std::env::split_paths(&path?)
+        // A relative entry would mean another program in each folder.
+        .filter(|folder| folder.is_absolute())
+        .map(|folder: PathBuf| Path::join(&folder, DAEMON_FILE_NAME))
+        .find(|path| path.is_file())
+}
+
+/// When daemons could not be started of late; noted in the spawn lock, so that every process
+/// knows.
+struct Failures(Vec<u64>);
+
+impl Failures {
+    fn read(lock: &mut KernelLock) -> Self {
+        let now = clock::wall_ms();
+        let window = FAILURES_WINDOW.as_millis() as u64;
+        let noted: Vec<u64> = serde_json::from_str(&lock.note()).unwrap_or_default();
+        // A time in the future is from before somebody set the clock.
+        Failures(noted.into_iter().filter(|at| *at <= now && now - *at < window).collect())
+    }
+
+    fn check(&self, paths: &Paths) -> Result<()> {
+        if self.0.len() < FAILURES_MAX {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Unreachable,
+            format!(
+                "argusd could not be started {FAILURES_MAX} times within {} s; it is not tried again for a while",
+                FAILURES_WINDOW.as_secs()
+            ),
+        )
+        .hint(format!("see why: argus --registry {} daemon run", paths.registry().display())))
+    }
+
+    fn add(&mut self, lock: &mut KernelLock) {
+        self.0.push(clock::wall_ms());
+        self.write(lock);
+    }
+
+    fn clear(&mut self, lock: &mut KernelLock) {
+        if !self.0.is_empty() {
+            self.0.clear();
+            self.write(lock);
+        }
+    }
+
+    fn write(&self, lock: &mut KernelLock) {
+        // Advice only: without it the next one tries once more.
+        let _ = lock.set_note(&serde_json::json!(self.0).to_string());
+    }
+}
