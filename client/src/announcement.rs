@@ -64,6 +64,11 @@ impl Announcement {
         Ok(self)
     }
 
+    /// Whether a field has been given.
+    pub fn has(&self, key: &str) -> bool {
+        self.record.get(key).is_some()
+    }
+
     /// Take `id-2`, `id-3` … where another live process has the name.
     #[must_use]
     pub fn unique(mut self, unique: bool) -> Self {

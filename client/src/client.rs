@@ -13,7 +13,8 @@ use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::REQUEST_DEADLINE;
 use argus_proto::method::*;
 use argus_proto::{Answer, Request};
-use argus_store::Paths;
+use argus_store::kernel_lock::OWNER_LOCK;
+use argus_store::{Folder, KernelLock, Paths, Wait};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -182,6 +183,25 @@ impl Client {
     /// `E_UNREACHABLE` where none is running.
     pub async fn shutdown(&self) -> Result<Stopping> {
         self.call(Shutdown {}).await
+    }
+
+    /// Asks the daemon to end, and waits until it has.
+    ///
+    /// # Errors
+    /// `E_UNREACHABLE` where none is running; `E_TIMEOUT` where it takes too long.
+    pub async fn stop_daemon(&self) -> Result<Stopping> {
+        let stopping = self.shutdown().await?;
+        let folder = Folder::open(self.inner.paths.folder())?;
+        let mut wait = Wait::new(self.options().request_timeout);
+        let until = Instant::now() + self.options().request_timeout;
+        while KernelLock::try_acquire(&folder, OWNER_LOCK)?.is_none() {
+            if Instant::now() >= until {
+                return Err(Error::new(Code::Timeout, "argusd was asked to end and still runs")
+                    .hint("see its log: argus daemon logs"));
+            }
+            tokio::time::sleep(wait.next_pause()).await;
+        }
+        Ok(stopping)
     }
 
     /// Makes sure that a daemon is there, and starts one if not.

@@ -38,5 +38,6 @@ pub use argus_proto::presence::State;
 pub use client::Client;
 pub use options::{Mode, Options};
 pub use route::{Route, Way};
+pub use spawn::daemon_executable;
 pub use status::Overview;
 pub use watcher::{Standing, Watcher};

@@ -62,18 +62,23 @@ impl Options {
     /// `E_USAGE` for another value of `ARGUS_DAEMON`; `E_PERMISSION` where there is no home.
     pub fn from_env() -> Result<Self> {
         let mut options = Options::new(argus_store::locate_registry(None)?);
-        options.mode = mode_from_env()?;
+        options.mode = Mode::from_env()?;
         Ok(options)
     }
 }
 
-/// The mode that `ARGUS_DAEMON` asks for.
-pub(crate) fn mode_from_env() -> Result<Mode> {
-    match std::env::var("ARGUS_DAEMON").as_deref() {
-        Err(_) | Ok("" | "1" | "auto") => Ok(Mode::Auto),
-        Ok("0") => Ok(Mode::Direct),
-        Ok("require") => Ok(Mode::DaemonOnly),
-        Ok(other) => Err(Error::new(Code::Usage, format!("ARGUS_DAEMON is `{other}`"))
-            .hint("ARGUS_DAEMON=0 works on the file, ARGUS_DAEMON=require needs the daemon")),
+impl Mode {
+    /// The mode that `ARGUS_DAEMON` asks for.
+    ///
+    /// # Errors
+    /// `E_USAGE` for a value that it does not have.
+    pub fn from_env() -> Result<Self> {
+        match std::env::var("ARGUS_DAEMON").as_deref() {
+            Err(_) | Ok("" | "1" | "auto") => Ok(Mode::Auto),
+            Ok("0") => Ok(Mode::Direct),
+            Ok("require") => Ok(Mode::DaemonOnly),
+            Ok(other) => Err(Error::new(Code::Usage, format!("ARGUS_DAEMON is `{other}`"))
+                .hint("ARGUS_DAEMON=0 works on the file, ARGUS_DAEMON=require needs the daemon")),
+        }
     }
 }

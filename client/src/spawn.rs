@@ -70,7 +70,7 @@ pub(crate) async fn connect_or_spawn(paths: &Paths, name: &str) -> Result<Connec
 
 /// Runs the daemon's executable and waits for its report.
 async fn start(paths: &Paths, deadline: Instant) -> Result<()> {
-    let executable = find_executable()?;
+    let executable = daemon_executable()?;
     let mut child = Command::new(&executable)
         .arg("--detached")
         .arg("--registry")
@@ -129,8 +129,11 @@ fn read_report(line: &str, paths: &Paths) -> Result<()> {
     }
 }
 
-/// Beside this executable, else `ARGUSD`, else on the PATH.
-fn find_executable() -> Result<PathBuf> {
+/// The daemon's executable: beside this one, else `ARGUSD`, else on the PATH.
+///
+/// # Errors
+/// `E_UNREACHABLE` where there is none.
+pub fn daemon_executable() -> Result<PathBuf> {
     let beside = std::env::current_exe()
         .ok()
         .and_then(|own| Some(own.parent()?.join(DAEMON_FILE_NAME)))

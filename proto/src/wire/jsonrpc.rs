@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn requests_are_read_and_what_is_none_gets_its_number() {
-        let rows: [(&[u8], Option<&str>, Result<&str, i32>); 13] = [
+        type Row = (&'static [u8], Option<&'static str>, Result<&'static str, i32>);
+        let rows: [Row; 13] = [
             (
                 br#"{"jsonrpc":"2.0","id":1,"method":"get","params":{"id":"a"}}"#,
                 Some("1"),

@@ -1,0 +1,212 @@
+//! The command line as clap reads it. What each verb does stands in `command/`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+
+use crate::command::completions::{complete_collections, complete_ids};
+
+/// The local registry that never loses an entry: who runs, on which port, in which folder.
+#[derive(Debug, Parser)]
+#[command(name = "argus", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 other, 2 usage, 3 outcome unknown, 4 not found, \
+    5 conflict, 6 locked or busy, 7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The registry [default: $ARGUS_REGISTRY_PATH, $ARGUS_HOME/registry.json or
+    /// ~/.argus/registry.json]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(crate) registry: Option<PathBuf>,
+    /// Print one line of JSON, also on failure
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Work on the file, without a daemon
+    #[arg(long, global = true, conflicts_with = "daemon_only")]
+    pub(crate) direct: bool,
+    /// Fail rather than work on the file
+    #[arg(long, global = true)]
+    pub(crate) daemon_only: bool,
+    /// How long the whole call may take
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, global = true)]
+    pub(crate) request_timeout: Duration,
+    /// The collection [default: watchers]
+    #[arg(short = 'c', long, value_name = "NAME", global = true,
+          add = ArgValueCandidates::new(complete_collections))]
+    pub(crate) collection: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List who is there
+    #[command(visible_alias = "list")]
+    Ls(Ls),
+    /// Print one record
+    Get(Get),
+    /// Say that a process is there
+    Announce(Announce),
+    /// Say that a process is still there
+    Heartbeat(Heartbeat),
+    /// Remove records
+    #[command(visible_alias = "remove")]
+    Rm(Remove),
+    /// Remove what is dead or too old
+    Prune(Prune),
+    /// Find out which watcher is meant: by id, by folder, or the only one that answers
+    Resolve(Resolve),
+    /// Tell how the registry is
+    Status,
+    /// Start, stop and look at the daemon
+    #[command(subcommand)]
+    Daemon(Daemon),
+    /// Print what a shell needs to complete commands and ids
+    Completions(Completions),
+    /// Print the manual page, of argus or of one of its verbs
+    Man(Man),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Only those that work in this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Only those whose folder contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) by_cwd: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Announce {
+    /// The name
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: String,
+    /// Where it listens [default: 127.0.0.1]
+    #[arg(long, value_name = "H")]
+    pub(crate) host: Option<String>,
+    /// The port it listens on
+    #[arg(long, value_name = "P")]
+    pub(crate) port: Option<u16>,
+    /// Its process [default: the one that calls argus]
+    #[arg(long, value_name = "N")]
+    pub(crate) pid: Option<u32>,
+    /// The folder it works in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// Take ID-2, ID-3 ... where another live process has the name
+    #[arg(long, conflicts_with = "replace")]
+    pub(crate) unique: bool,
+    /// Take the name even from a live process
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Further fields of the record, as a JSON object; `-` reads it from standard input
+    #[arg(long, value_name = "JSON|-")]
+    pub(crate) data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Heartbeat {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+    /// Only if it belongs to this process
+    #[arg(long, value_name = "N")]
+    pub(crate) pid: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// Which records
+    #[arg(value_name = "ID", required = true, add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) ids: Vec<String>,
+    /// Only if they belong to this process
+    #[arg(long, value_name = "N")]
+    pub(crate) pid: Option<u32>,
+    /// Only if the content is this one, as `get --json` tells
+    #[arg(long, value_name = "ETAG")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// How long one may not have been heard of [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Only those whose folder contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) by_cwd: Option<String>,
+    /// Only tell what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The one with this id
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// The one that works in this folder [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Daemon {
+    /// Start it, if it is not running
+    Start,
+    /// Let it write what it has, and end
+    Stop,
+    /// Stop it and start it again
+    Restart,
+    /// Tell how it is
+    Status,
+    /// Print its log
+    Logs,
+    /// Run it in the foreground
+    Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Of which verb [default: of argus itself]
+    #[arg(value_name = "VERB")]
+    pub(crate) verb: Option<String>,
+}
+
+/// Reads `500ms`, `5s`, `10m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "a time is a number with its unit: 500ms, 5s, 10m, 2h".to_owned())
+}

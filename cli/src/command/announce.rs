@@ -1,0 +1,55 @@
+//! `argus announce`: for scripts and people, whose process the daemon then vouches for.
+
+use std::io::Read;
+
+use argus_client::method::Announced;
+use argus_client::{Code, Error, Result, announcement};
+use argus_proto::limits::RECORD_BYTES_MAX;
+
+use super::{Session, folder};
+use crate::args::Announce;
+use crate::platform::parent_pid;
+
+pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
+    let mut announcement = announcement(&arguments.id);
+    if let Some(data) = &arguments.data {
+        let text = if data == "-" { read_stdin()? } else { data.clone() };
+        announcement = announcement.fields(&text).map_err(|error| {
+            Error::new(Code::Invalid, format!("--data is {error}"))
+                .hint("argus announce --id app --data '{\"source\":\"cdp\"}'")
+        })?;
+    }
+    // Given by name, so they count more than what stands in the data.
+    let has_pid = arguments.data.is_some() && announcement.has("pid");
+    announcement = announcement.field("id", &arguments.id.clone().into());
+    if let Some(host) = &arguments.host {
+        announcement = announcement.host(host);
+    }
+    if let Some(port) = arguments.port {
+        announcement = announcement.port(port);
+    }
+    if let Some(cwd) = &arguments.cwd {
+        announcement = announcement.cwd(&folder(cwd)?);
+    }
+    match arguments.pid {
+        Some(pid) => announcement = announcement.pid(pid),
+        None if !has_pid => announcement = announcement.pid(parent_pid()),
+        None => {}
+    }
+    let mut announce =
+        announcement.unique(arguments.unique).replace(arguments.replace).vouch(true).build();
+    announce.flush = true;
+    let announced = session.client.announce(announce).await?;
+    session.output.route_warning(&session.client, false);
+    session.output.data(&announced, |announced: &Announced| announced.id.clone())
+}
+
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        // One more than allowed, so that what is too large is told as such.
+        .take(4 * RECORD_BYTES_MAX as u64)
+        .read_to_string(&mut text)
+        .map_err(|error| Error::new(Code::Invalid, format!("cannot read --data: {error}")))?;
+    Ok(text)
+}

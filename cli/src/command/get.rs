@@ -1,0 +1,18 @@
+//! `argus get`.
+
+use argus_client::Result;
+use argus_client::method::Found;
+use argus_proto::json::{Layout, lay_out};
+
+use super::Session;
+use crate::args::Get;
+
+pub(crate) async fn run(session: &Session, arguments: Get) -> Result<()> {
+    let found = session.client.get(&arguments.id).await?;
+    session.output.route_warning(&session.client, true);
+    session.output.data(&found, |found: &Found| {
+        let mut text = String::new();
+        lay_out(found.record.as_str(), Layout::Pretty { indent: "  ", depth: 0 }, &mut text);
+        text
+    })
+}

@@ -1,0 +1,77 @@
+//! The verbs: each calls the client and prints what it answers. One file a verb.
+
+pub(crate) mod announce;
+pub(crate) mod completions;
+pub(crate) mod daemon;
+pub(crate) mod get;
+pub(crate) mod heartbeat;
+pub(crate) mod ls;
+pub(crate) mod man;
+pub(crate) mod prune;
+pub(crate) mod remove;
+pub(crate) mod resolve;
+pub(crate) mod status;
+
+use std::path::Path;
+
+use argus_client::{Client, Code, Error, Mode, Options, Result};
+
+use crate::args::{Cli, Command, Global};
+use crate::output::Output;
+
+/// What a verb works with.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) output: Output,
+}
+
+/// Carries out a command line.
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
+    match &cli.command {
+        Command::Completions(arguments) => return completions::run(arguments, output),
+        Command::Man(arguments) => return man::run(arguments, output),
+        _ => {}
+    }
+    let session = Session { client: Client::new(options(&cli.global)?)?, output };
+    match cli.command {
+        Command::Ls(arguments) => ls::run(&session, arguments).await,
+        Command::Get(arguments) => get::run(&session, arguments).await,
+        Command::Announce(arguments) => announce::run(&session, arguments).await,
+        Command::Heartbeat(arguments) => heartbeat::run(&session, arguments).await,
+        Command::Rm(arguments) => remove::run(&session, arguments).await,
+        Command::Prune(arguments) => prune::run(&session, arguments).await,
+        Command::Resolve(arguments) => resolve::run(&session, arguments).await,
+        Command::Status => status::run(&session).await,
+        Command::Daemon(verb) => daemon::run(&session, verb).await,
+        Command::Completions(_) | Command::Man(_) => Ok(()),
+    }
+}
+
+/// What the command line and the environment ask of the client.
+pub(crate) fn options(global: &Global) -> Result<Options> {
+    let registry = argus_store::locate_registry(global.registry.as_deref())?;
+    let mode = if global.direct {
+        Mode::Direct
+    } else if global.daemon_only {
+        Mode::DaemonOnly
+    } else {
+        Mode::from_env()?
+    };
+    Ok(Options {
+        mode,
+        collection: global.collection.clone(),
+        request_timeout: global.request_timeout,
+        name: "argus".to_owned(),
+        ..Options::new(registry)
+    })
+}
+
+/// A folder as the watchers note it: absolute, without links where it exists.
+fn folder(path: &Path) -> Result<String> {
+    let path = std::fs::canonicalize(path)
+        .or_else(|_| std::path::absolute(path))
+        .map_err(|error| Error::new(Code::Usage, format!("{}: {error}", path.display())))?;
+    path.into_os_string().into_string().map_err(|path| {
+        Error::new(Code::Invalid, format!("the path {} is not UTF-8 text", path.display()))
+    })
+}

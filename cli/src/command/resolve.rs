@@ -1,0 +1,21 @@
+//! `argus resolve`: which watcher is meant.
+
+use std::path::Path;
+
+use argus_client::Result;
+use argus_client::method::{Resolve, Resolved};
+
+use super::{Session, folder};
+use crate::args;
+
+pub(crate) async fn run(session: &Session, arguments: args::Resolve) -> Result<()> {
+    let cwd = arguments.cwd.as_deref().unwrap_or(Path::new("."));
+    let resolve = Resolve { id: arguments.id, cwd: Some(folder(cwd)?) };
+    let resolved = session.client.resolve(resolve).await?;
+    session.output.route_warning(&session.client, true);
+    session.output.data(&resolved, |resolved: &Resolved| {
+        let record = resolved.record.to_value();
+        let text = |key: &str| record[key].as_str().unwrap_or("-").to_owned();
+        format!("{} {}:{}", text("id"), text("host"), record["port"])
+    })
+}

@@ -1,0 +1,63 @@
+//! `argus status`: how the registry is, with and without a daemon.
+
+use argus_client::method::StatusReport;
+use argus_client::{Overview, Result};
+
+use super::Session;
+use crate::table::age;
+
+pub(crate) async fn run(session: &Session) -> Result<()> {
+    let overview = session.client.status().await?;
+    session.output.warnings(&overview.warnings);
+    session.output.data(&overview, |overview: &Overview| {
+        let mut lines = vec![field("registry", &overview.registry)];
+        match &overview.daemon {
+            Some(report) => lines.extend(report_lines(report)),
+            None => lines.push(field("daemon", "not running; calls work on the file")),
+        }
+        lines.join("\n")
+    })
+}
+
+/// What a daemon says of itself, for people.
+pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
+    let latency = &report.commit_latency;
+    let mut lines = vec![
+        field(
+            "daemon",
+            &format!("argusd {}, pid {}, up {}", report.version, report.pid, age(report.uptime_ms)),
+        ),
+        field("sessions", &report.sessions.to_string()),
+    ];
+    for collection in &report.collections {
+        lines.push(field(
+            &collection.name,
+            &format!("{} records, {} bytes", collection.records, collection.bytes),
+        ));
+    }
+    lines.push(field("commits", &report.commits.to_string()));
+    if report.commits > 0 {
+        lines.push(field(
+            "commit time",
+            &format!(
+                "half within {}, 99 % within {}, at most {}",
+                micros(latency.p50_us),
+                micros(latency.p99_us),
+                micros(latency.max_us)
+            ),
+        ));
+    }
+    lines
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<12} {value}")
+}
+
+fn micros(micros: u64) -> String {
+    match micros {
+        0..1000 => format!("{micros} µs"),
+        1000..1_000_000 => format!("{:.1} ms", micros as f64 / 1000.0),
+        _ => format!("{:.1} s", micros as f64 / 1_000_000.0),
+    }
+}

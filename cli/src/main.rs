@@ -1,0 +1,55 @@
+//! `argus`: the command line of an argus registry.
+
+mod args;
+mod command;
+mod output;
+mod platform;
+mod table;
+
+use std::process::ExitCode;
+
+use argus_client::{Code, Error};
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
+
+use crate::args::Cli;
+use crate::command::completions::VARIABLE;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    // Before anything else: a shell that asks for completions gets those and nothing more.
+    CompleteEnv::with_factory(Cli::command).var(VARIABLE).complete();
+
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let output = Output { json: cli.global.json };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output.error(&Error::new(Code::Io, format!("cannot start: {error}")));
+        }
+    };
+    let result = runtime.block_on(command::run(cli, output));
+    // What is still under way, such as a probe of a silent port, must not hold the prompt back.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output.error(&error),
+    }
+}
+
+/// A command line that cannot be read; help and version come this way as well.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !wants_json {
+        let _ = error.print();
+        return ExitCode::from(error.exit_code().try_into().unwrap_or(2));
+    }
+    let text = error.render().to_string();
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let message = lines.next().unwrap_or("the command line cannot be read");
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    Output { json: true }.error(&Error::new(Code::Usage, message).hint("argus --help"))
+}

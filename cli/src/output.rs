@@ -1,0 +1,89 @@
+//! What is printed: data to standard output, everything else to standard error.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use argus_client::method::Warning;
+use argus_client::{Client, Code, Error, Result};
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+/// How this call prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// One line of JSON instead of text for people.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Prints a result: as JSON, or as the text that `human` makes of it, which may be empty.
+    pub(crate) fn data<T: Serialize>(
+        self,
+        data: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
+        if self.json {
+            let data = serde_json::to_string(data)
+                .map_err(|error| Error::new(Code::Protocol, error.to_string()))?;
+            return self.text(&format!("{{\"ok\":true,\"data\":{data}}}\n"));
+        }
+        let mut text = human(data);
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        self.text(&text)
+    }
+
+    /// Prints text as it is.
+    pub(crate) fn text(self, text: &str) -> Result<()> {
+        let mut stdout = anstream::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            // Whoever read it has seen enough: `argus ls | head -1`.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Error::new(Code::Io, format!("cannot print: {error}"))),
+        }
+    }
+
+    /// Prints an error, and gives the exit code for it.
+    pub(crate) fn error(self, error: &Error) -> ExitCode {
+        if self.json {
+            #[derive(Serialize)]
+            struct Envelope<'a> {
+                ok: bool,
+                error: &'a Error,
+            }
+            if let Ok(line) = serde_json::to_string(&Envelope { ok: false, error }) {
+                let _ = self.text(&(line + "\n"));
+            }
+        } else {
+            anstream::eprintln!("{} {} ({})", "error:".red().bold(), error.message, error.code);
+            if let Some(hint) = &error.hint {
+                anstream::eprintln!("{} {hint}", "help:".cyan().bold());
+            }
+        }
+        ExitCode::from(error.code.exit_code())
+    }
+
+    /// Prints what is wrong although the call succeeded.
+    pub(crate) fn warning(self, message: &str) {
+        anstream::eprintln!("{} {message}", "warning:".yellow().bold());
+    }
+
+    /// Prints what is wrong with the file.
+    pub(crate) fn warnings(self, warnings: &[Warning]) {
+        for warning in warnings {
+            self.warning(&warning.message);
+        }
+    }
+
+    /// Says so when a call had to do without the daemon that it wanted.
+    pub(crate) fn route_warning(self, client: &Client, is_read: bool) {
+        let route = client.route();
+        let Some(reason) = route.reason.as_ref().filter(|_| route.is_fallback()) else { return };
+        // That no daemon runs is nothing a reader has to know: the file tells the same.
+        if !(is_read && reason.code == Code::Unreachable) {
+            self.warning(&format!("{}; worked on the file instead", reason.message));
+        }
+    }
+}

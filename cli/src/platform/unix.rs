@@ -1,0 +1,15 @@
+//! Unix: parents, and becoming another program.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The process that called this one.
+pub(crate) fn parent_pid() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+/// Lets another program take this process over; returns only where that fails.
+pub(crate) fn become_process(command: &mut Command) -> io::Error {
+    command.exec()
+}
