@@ -60,7 +60,7 @@ impl Client {
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
         let direct = Direct::new(paths.clone(), &options);
-        let link = Link::new(paths.clone(), options.name.clone());
+        let link = Link::new(paths.clone(), &options);
         let route = watch::Sender::new(Route::direct(None));
         Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
     }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Failure};
+use crate::options::Options;
 use crate::spawn;
 
 /// How long to go without asking for a daemon after it could not be had: doubled each time.
@@ -21,6 +22,7 @@ pub(crate) struct Link {
     paths: Paths,
     socket: PathBuf,
     name: String,
+    executable: Option<PathBuf>,
     state: Mutex<LinkState>,
 }
 
@@ -39,9 +41,14 @@ struct Rest {
 }
 
 impl Link {
-    pub(crate) fn new(paths: Paths, name: String) -> Self {
-        let socket = paths.socket();
-        Link { paths, socket, name, state: Mutex::default() }
+    pub(crate) fn new(paths: Paths, options: &Options) -> Self {
+        Link {
+            socket: paths.socket(),
+            paths,
+            name: options.name.clone(),
+            executable: options.daemon_executable.clone(),
+            state: Mutex::default(),
+        }
     }
 
     /// A connection: the one that is open, a new one, or one to a daemon that was started for it.
@@ -108,7 +115,7 @@ impl Link {
         match Connection::open(&self.socket, &self.name).await {
             Ok(connection) => Ok(connection),
             Err(Failure::Absent) if may_spawn => {
-                spawn::connect_or_spawn(&self.paths, &self.name).await
+                spawn::connect_or_spawn(&self.paths, &self.name, self.executable.as_deref()).await
             }
             Err(Failure::Absent) => Err(absent()),
             Err(Failure::Unusable(error)) => Err(error),

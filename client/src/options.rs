@@ -38,6 +38,9 @@ pub struct Options {
     pub heartbeat_interval: Duration,
     /// What the daemon's log calls this program.
     pub name: String,
+    /// The daemon's executable; `None` looks for it beside this program's, in `ARGUSD` and on the
+    /// PATH.
+    pub daemon_executable: Option<PathBuf>,
 }
 
 impl Options {
@@ -52,6 +55,7 @@ impl Options {
             stale_after: StaleAfter::default(),
             heartbeat_interval: HEARTBEAT_INTERVAL,
             name: "argus-client".to_owned(),
+            daemon_executable: None,
         }
     }
 

@@ -23,7 +23,11 @@ const FAILURES_MAX: usize = 3;
 const FAILURES_WINDOW: Duration = Duration::from_secs(60);
 
 /// Connects to the daemon that somebody else is starting, or starts it.
-pub(crate) async fn connect_or_spawn(paths: &Paths, name: &str) -> Result<Connection> {
+pub(crate) async fn connect_or_spawn(
+    paths: &Paths,
+    name: &str,
+    executable: Option<&Path>,
+) -> Result<Connection> {
     let deadline = Instant::now() + SPAWN_TIMEOUT;
     let folder = Folder::create(paths)?;
     let socket = paths.socket();
@@ -53,7 +57,7 @@ pub(crate) async fn connect_or_spawn(paths: &Paths, name: &str) -> Result<Connec
     }
     let mut failures = Failures::read(&mut spawn_lock);
     failures.check(paths)?;
-    match start(paths, deadline).await {
+    match start(paths, executable, deadline).await {
         Ok(()) => {
             failures.clear(&mut spawn_lock);
             Connection::open(&socket, name).await.map_err(|failure| match failure {
@@ -69,8 +73,8 @@ pub(crate) async fn connect_or_spawn(paths: &Paths, name: &str) -> Result<Connec
 }
 
 /// Runs the daemon's executable and waits for its report.
-async fn start(paths: &Paths, deadline: Instant) -> Result<()> {
-    let executable = daemon_executable()?;
+async fn start(paths: &Paths, executable: Option<&Path>, deadline: Instant) -> Result<()> {
+    let executable = executable.map_or_else(daemon_executable, |path| Ok(path.to_owned()))?;
     let mut child = Command::new(&executable)
         .arg("--detached")
         .arg("--registry")

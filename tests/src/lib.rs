@@ -1,0 +1,14 @@
+//! What every whole-system test stands on: a home of its own, the real executables, and the
+//! certainty that nothing is left behind.
+
+mod context;
+mod executables;
+mod processes;
+mod rpc;
+mod wait;
+
+pub use context::{Bystander, Run, TestContext};
+pub use executables::{Executables, executables};
+pub use processes::{ended, signal_process};
+pub use rpc::Rpc;
+pub use wait::{DEADLINE, until};
