@@ -2,6 +2,7 @@
 
 mod commit;
 mod daemon;
+mod departed;
 mod latency;
 mod lifecycle;
 mod log;

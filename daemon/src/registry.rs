@@ -20,6 +20,7 @@ use argus_store::RegistryFile;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 use crate::commit::{self, Done, Job, Limits, Pending, Refresh};
+use crate::departed::Departed;
 use crate::latency::Latencies;
 
 /// The most messages that wait for the registry; further senders wait.
@@ -84,6 +85,7 @@ impl Registry {
             snapshot,
             waiting: Vec::new(),
             refreshes: Refreshes::default(),
+            departed: Departed::default(),
             job_under_way: false,
             latencies: latencies.clone(),
             finish: None,
@@ -160,6 +162,7 @@ struct Owner {
     snapshot: Snapshot,
     waiting: Vec<Pending>,
     refreshes: Refreshes,
+    departed: Departed,
     job_under_way: bool,
     latencies: Arc<Latencies>,
     finish: Option<oneshot::Sender<()>>,
@@ -206,7 +209,13 @@ impl Owner {
 
     fn refresh(&mut self, heartbeat: Heartbeat) -> Result<Answer> {
         let refresh = Refresh { heartbeat, at: clock::wall_ms() };
-        let answer = self.apply_refresh(&refresh)?;
+        let answer = self.apply_refresh(&refresh).map_err(|error| {
+            let id = &refresh.heartbeat.id;
+            match error.code {
+                Code::NotFound if self.departed.contains(id) => removed_on_purpose(error, id),
+                _ => error,
+            }
+        })?;
         self.refreshes.add(refresh);
         self.publish();
         Ok(answer)
@@ -253,6 +262,9 @@ impl Owner {
             }
         }
         self.snapshot.revision += done.changes.len() as u64;
+        for change in &done.changes {
+            self.departed.note(change);
+        }
         if let Some(document) = done.document {
             self.snapshot.document = document;
             // Those that came while the commit was under way are in no file yet.
@@ -285,6 +297,12 @@ impl Owner {
 enum Start {
     Commit,
     Look,
+}
+
+/// Tells a watcher that it is not to announce itself again.
+fn removed_on_purpose(error: Error, id: &str) -> Error {
+    Error { message: format!("`{id}` was removed on purpose"), ..error }
+        .details(serde_json::json!({ "id": id, "reason": "removed" }))
 }
 
 fn with_cursor(mut answer: Answer, cursor: String) -> Answer {
