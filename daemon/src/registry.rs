@@ -44,6 +44,8 @@ pub(crate) enum Message {
     Change(Pending),
     Heartbeat(Heartbeat, oneshot::Sender<Result<Answer>>),
     Done(Done),
+    /// Look at the file now, and say so when that is done.
+    Look(oneshot::Sender<()>),
     /// Write what is in memory only, and end.
     Finish(oneshot::Sender<()>),
 }
@@ -87,6 +89,8 @@ impl Registry {
             refreshes: Refreshes::default(),
             departed: Departed::default(),
             job_under_way: false,
+            lookers: Vec::new(),
+            looking: Vec::new(),
             latencies: latencies.clone(),
             finish: None,
         };
@@ -124,6 +128,14 @@ impl Registry {
     pub(crate) async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         self.ask(Message::Heartbeat(heartbeat, reply), answer).await
+    }
+
+    /// Looks at the file for what others wrote, and returns when the snapshot shows it.
+    pub(crate) async fn look(&self) {
+        let (reply, looked) = oneshot::channel();
+        if self.messages.send(Message::Look(reply)).await.is_ok() {
+            let _ = looked.await;
+        }
     }
 
     /// Writes everything that is in memory only. The registry takes nothing afterwards.
@@ -164,6 +176,9 @@ struct Owner {
     refreshes: Refreshes,
     departed: Departed,
     job_under_way: bool,
+    /// Who waits for a look at the file that has not begun, and for the one under way.
+    lookers: Vec<oneshot::Sender<()>>,
+    looking: Vec<oneshot::Sender<()>>,
     latencies: Arc<Latencies>,
     finish: Option<oneshot::Sender<()>>,
 }
@@ -189,6 +204,8 @@ impl Owner {
             }
             if !self.waiting.is_empty() || self.finish.is_some() {
                 self.start_job(Start::Commit);
+            } else if !self.lookers.is_empty() {
+                self.start_job(Start::Look);
             }
             if self.has_finished() {
                 return;
@@ -203,6 +220,7 @@ impl Owner {
                 let _ = reply.send(self.refresh(heartbeat));
             }
             Message::Done(done) => self.take_done(done),
+            Message::Look(reply) => self.lookers.push(reply),
             Message::Finish(reply) => self.finish = Some(reply),
         }
     }
@@ -245,6 +263,8 @@ impl Owner {
         };
         // The thread outlives this task: it ends when `jobs` is dropped with it.
         self.job_under_way = self.jobs.send(job).is_ok();
+        // Either kind of job looks at the file.
+        self.looking = std::mem::take(&mut self.lookers);
     }
 
     fn take_done(&mut self, done: Done) {
@@ -274,6 +294,9 @@ impl Owner {
         }
         // Readers first: who has his answer finds his change.
         self.publish();
+        for looker in self.looking.drain(..) {
+            let _ = looker.send(());
+        }
         for (pending, result) in done.answers {
             let cursor = cursor(&self.epoch, self.snapshot.revision);
             let _ = pending.reply.send(result.map(|answer| with_cursor(answer, cursor)));

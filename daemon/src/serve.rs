@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
 use argus_presence::{ThisMachine, clock};
+use argus_proto::call::Kind;
 use argus_proto::engine::Context;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::REQUEST_DEADLINE;
@@ -47,24 +48,36 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
     if call.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
         return Err(Error::new(Code::Timeout, "the deadline passed before the request was read"));
     }
-    match call.request {
+    if call.request.kind() == Kind::Change {
+        let limits = limits(&daemon, call.deadline, &peer);
+        return registry.change(call.request, peer.pid, limits).await;
+    }
+    match from_memory(registry, peer.pid, &call.request).await {
+        // Somebody may have announced it in direct mode a moment ago.
+        Err(error) if error.code == Code::NotFound => {
+            registry.look().await;
+            from_memory(registry, peer.pid, &call.request).await
+        }
+        answer => answer,
+    }
+}
+
+/// Answers what needs neither lock nor disk.
+async fn from_memory(registry: &Registry, caller: u32, request: &Request) -> Result<Answer> {
+    let snapshot = registry.snapshot();
+    match request {
         Request::Get(get) => {
-            let snapshot = registry.snapshot();
-            get.answer(&snapshot.document, context(registry, peer.pid)).map(Answer::Get)
+            get.answer(&snapshot.document, context(registry, caller)).map(Answer::Get)
         }
         Request::List(list) => {
-            let snapshot = registry.snapshot();
-            let mut listing = list.answer(&snapshot.document, context(registry, peer.pid));
+            let mut listing = list.answer(&snapshot.document, context(registry, caller));
             listing.cursor = Some(registry.cursor(snapshot.revision));
             listing.warnings.clone_from(&snapshot.warnings);
             Ok(Answer::List(listing))
         }
-        Request::Resolve(resolve) => resolve_watcher(registry, peer.pid, &resolve).await,
-        Request::Heartbeat(heartbeat) => registry.heartbeat(heartbeat).await,
-        request => {
-            let limits = limits(&daemon, call.deadline, &peer);
-            registry.change(request, peer.pid, limits).await
-        }
+        Request::Resolve(resolve) => resolve_watcher(registry, caller, resolve).await,
+        Request::Heartbeat(heartbeat) => registry.heartbeat(heartbeat.clone()).await,
+        other => Err(Error::new(Code::Protocol, format!("`{}` is not served", other.method()))),
     }
 }
 

@@ -9,6 +9,6 @@ mod wait;
 
 pub use context::{Bystander, Run, TestContext};
 pub use executables::{Executables, executables};
-pub use processes::{ended, signal_process};
+pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;
 pub use wait::{DEADLINE, until};

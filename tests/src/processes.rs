@@ -4,6 +4,8 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::wait::until;
+
 /// Sends a signal to a process of this user.
 pub fn signal_process(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
@@ -11,12 +13,33 @@ pub fn signal_process(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
+/// A process that does not run for as long as this lives.
+#[derive(Debug)]
+pub struct Stopped(u32);
+
+impl Stopped {
+    /// Stops it, and returns when it has.
+    pub fn new(pid: u32) -> Self {
+        signal_process(pid, Signal::STOP);
+        until("the process stops", || (state(pid) == Some('T')).then_some(()));
+        Stopped(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal_process(self.0, Signal::CONT);
+    }
+}
+
 /// Whether a process has ended; one that waits for its parent has.
 pub fn ended(pid: u32) -> bool {
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Err(_) => true,
-        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')),
-    }
+    matches!(state(pid), None | Some('Z'))
+}
+
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// The processes of this name whose arguments contain `text`.

@@ -1,0 +1,155 @@
+//! What people read and type: tables, errors, help, completions, the manual page.
+
+use argus_tests::{Run, TestContext};
+
+/// What a terminal would show, without what differs between two runs.
+fn shown(context: &TestContext, run: &Run) -> String {
+    let mut text =
+        format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code, run.stdout, run.stderr);
+    text = text.replace(&context.home().to_string_lossy().into_owned(), "HOME");
+    text
+}
+
+/// A registry whose table is the same on every day: the ages are of the first of January 1970.
+fn with_watchers(context: &TestContext) {
+    // A process that is always there.
+    let pid = 1;
+    let text = format!(
+        r#"{{"version":1,"updatedAt":1,"watchers":{{
+        "shop":{{"id":"shop","host":"127.0.0.1","port":3000,"pid":{pid},"cwd":"/home/me/shop","startedAt":99999999999999,"updatedAt":99999999999999}},
+        "api":{{"id":"api","host":"::1","port":8080,"pid":{pid},"cwd":"/home/me/a\u001b[31mpi","startedAt":99999999999999,"updatedAt":99999999999999}},
+        "none":{{"id":"none","host":"localhost","port":0,"pid":{pid},"startedAt":99999999999999,"updatedAt":99999999999999}},
+        "gone":{{"id":"gone","host":"localhost","port":1,"pid":2147483647,"startedAt":99999999999999,"updatedAt":99999999999999}},
+        "bad":{{"id":"bad","host":"localhost","port":"x"}}}}}}"#
+    );
+    std::fs::write(context.registry(), text).expect("own folder");
+}
+
+#[test]
+fn ls_is_a_table() {
+    let context = TestContext::new();
+    insta::assert_snapshot!("ls_empty", shown(&context, &context.argus(&["ls"])));
+    with_watchers(&context);
+    insta::assert_snapshot!("ls", shown(&context, &context.argus(&["ls"])));
+    let run = context.argus(&["ls", "--by-cwd", "shop"]);
+    insta::assert_snapshot!("ls_by_cwd", shown(&context, &run));
+    insta::assert_snapshot!("prune", shown(&context, &context.argus(&["prune", "--dry-run"])));
+}
+
+#[test]
+fn errors_say_what_and_what_to_do() {
+    let context = TestContext::new();
+    with_watchers(&context);
+    let rows: [(&str, &[&str]); 8] = [
+        ("not_found", &["get", "nobody"]),
+        ("bad_id", &["get", "a\nb"]),
+        ("missing", &["rm", "shop", "nobody", "nothing"]),
+        ("taken", &["announce", "--id", "api"]),
+        ("no_daemon", &["daemon", "status"]),
+        ("no_verb", &["fly"]),
+        ("bad_time", &["prune", "--ttl", "soon"]),
+        ("bad_record", &["announce", "--id", "x", "--data", "{\"chrome\":{\"port\":99999}}"]),
+    ];
+    for (name, arguments) in rows {
+        let arguments = [&["--direct"][..], arguments].concat();
+        insta::assert_snapshot!(name, shown(&context, &context.argus(&arguments)));
+    }
+}
+
+#[test]
+fn help_is_complete() {
+    let context = TestContext::new();
+    insta::assert_snapshot!("help", shown(&context, &context.argus(&["--help"])));
+    insta::assert_snapshot!("help_announce", shown(&context, &context.argus(&["announce", "-h"])));
+}
+
+#[test]
+fn with_json_there_is_one_line_whatever_happens() {
+    let context = TestContext::new();
+    for arguments in [
+        &["ls"][..],
+        &["announce", "--id", "a"],
+        &["heartbeat", "a"],
+        &["get", "a"],
+        &["resolve", "a"],
+        &["prune"],
+        &["status"],
+        &["daemon", "status"],
+        &["rm", "a"],
+        &["daemon", "logs"],
+        &["daemon", "stop"],
+    ] {
+        let run = context.argus(&[&["--json"], arguments].concat());
+        run.data();
+        assert_eq!(run.stderr, "", "{arguments:?}");
+    }
+    for arguments in [&["fly"][..], &["get"], &["get", "a"], &["announce", "--id", ""]] {
+        let run = context.argus(&[&["--json"], arguments].concat());
+        assert!(run.error()["code"].as_str().expect("a code").starts_with("E_"), "{run:?}");
+        assert_eq!(run.stderr, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn data_can_come_from_standard_input() {
+    let context = TestContext::new();
+    let run = context.argus_with_input(
+        &["announce", "--id", "x", "--data", "-"],
+        br#"{"port":1,"source":"cdp","more":[1.0]}"#,
+    );
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = context.argus(&["get", "x"]);
+    assert!(run.stdout.contains("\"more\": [\n    1.0\n  ]"), "{run:?}");
+    let run = context.argus_with_input(&["announce", "--id", "x", "--data", "-"], b"\xff");
+    assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let context = TestContext::new();
+    let bytes = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    let output = context.command(&["get"]).arg(bytes).output().expect("argus can be run");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn announced_is_the_calling_process_unless_told() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "caller"]);
+    context.argus(&["announce", "--id", "told", "--pid", "1"]);
+    let watchers = context.document()["watchers"].clone();
+    assert_eq!(watchers["caller"]["pid"], std::process::id());
+    assert_eq!(watchers["told"]["pid"], 1);
+}
+
+#[test]
+fn a_shell_completes_ids_and_verbs() {
+    let context = TestContext::new();
+    with_watchers(&context);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = context.argus(&["completions", shell]);
+        assert!(run.code == 0 && run.stdout.contains("argus"), "{run:?}");
+    }
+    let complete = |words: &[&str]| {
+        let index = (words.len() - 1).to_string();
+        let mut command = context.command(&["--"]);
+        command.args(words).env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
+        command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_IFS", "\n");
+        let run = Run::from(command.output().expect("argus can be run"));
+        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["argus", "get", "s"]), ["shop"]);
+    assert_eq!(complete(&["argus", "announce", "--uni"]), ["--unique"]);
+    assert!(context.daemons().is_empty(), "completing starts nothing");
+}
+
+#[test]
+fn the_manual_page_can_be_printed() {
+    let context = TestContext::new();
+    let run = context.argus(&["man"]);
+    assert!(run.code == 0 && run.stdout.contains(".TH argus 1"), "{run:?}");
+    let run = context.argus(&["man", "announce"]);
+    assert!(run.code == 0 && run.stdout.contains("argus announce"), "{run:?}");
+    assert_eq!(context.argus(&["man", "fly"]).code, 2);
+}

@@ -1,0 +1,200 @@
+//! With a daemon that cannot be reached, calls are served from the file, and nothing that waited
+//! for it overwrites what came later.
+
+use std::time::{Duration, Instant};
+
+use argus_client::method::{Heartbeat, List, Remove};
+use argus_client::{Code, Mode, Options, Way, announcement, blocking};
+use argus_presence::clock;
+use argus_tests::{Stopped, TestContext, ended, signal_process, until};
+use rustix::process::Signal;
+use serde_json::json;
+
+fn port_of(context: &TestContext, id: &str) -> u64 {
+    context.document()["watchers"][id]["port"].as_u64().expect("a record with a port")
+}
+
+#[test]
+fn a_stopped_daemon_is_worked_around_and_overwrites_nothing_when_it_goes_on() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let client = context.client(Mode::Auto);
+    client.announce(announcement("app").port(1).build()).expect("served");
+    assert_eq!(client.route().way, Way::Daemon);
+    let mut rpc = context.rpc();
+    rpc.result("status", json!({}));
+
+    let stopped = Stopped::new(pid);
+    // It waits in the socket of the stopped daemon, past its deadline.
+    let deadline = clock::monotonic_ms() + 100;
+    let record = json!({ "id": "app", "port": 2, "pid": std::process::id() });
+    let late = json!({
+        "jsonrpc": "2.0", "id": 7, "method": "announce",
+        "params": { "record": record, "deadline": deadline },
+    });
+    rpc.send(format!("{late}\n").as_bytes());
+
+    let started = Instant::now();
+    client.announce(announcement("app").port(3).build()).expect("served from the file");
+    assert!(started.elapsed() < Duration::from_secs(5), "a call has five seconds in all");
+    assert_eq!(client.route().way, Way::Direct);
+    assert_eq!(port_of(&context, "app"), 3);
+    // The next does not wait for the daemon again.
+    client.announce(announcement("other").port(4).build()).expect("served from the file");
+
+    drop(stopped);
+    let answer = rpc.receive().expect("an answer");
+    assert_eq!(answer["error"]["data"]["code"], "E_TIMEOUT", "{answer}");
+    until("the client comes back to the daemon", || {
+        client.list(List::default()).expect("served");
+        (client.route().way == Way::Daemon).then_some(())
+    });
+    let listing = client.list(List::default()).expect("served");
+    let ids: Vec<&str> = listing.records.iter().map(|listed| listed.id.as_str()).collect();
+    assert_eq!(ids, ["app", "other"]);
+    assert_eq!(listing.records[0].record.to_value()["port"], 3);
+    assert_eq!(port_of(&context, "app"), 3);
+    assert_eq!(context.daemons(), [pid]);
+}
+
+#[test]
+fn a_change_whose_caller_has_gone_away_is_not_made() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let mut gone = context.rpc();
+    let mut half_closed = context.rpc();
+    gone.result("status", json!({}));
+    half_closed.result("status", json!({}));
+    let stopped = Stopped::new(pid);
+    let announce = |id: &str| {
+        let params = json!({ "record": { "id": id } });
+        let request = json!({ "jsonrpc": "2.0", "id": 7, "method": "announce", "params": params });
+        format!("{request}\n")
+    };
+    gone.send(announce("gone").as_bytes());
+    drop(gone);
+    half_closed.send(announce("half-closed").as_bytes());
+    half_closed.finish_sending();
+    drop(stopped);
+    let answer = half_closed.receive().expect("one that only finished sending is answered");
+    assert_eq!(answer["result"]["id"], "half-closed", "{answer}");
+    assert!(half_closed.receive().is_none());
+    assert_eq!(context.ids(), ["half-closed"]);
+}
+
+#[test]
+fn where_falling_back_is_forbidden_an_unanswered_change_is_of_unknown_outcome() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    client.announce(announcement("app").port(1).build()).expect("served");
+    let stopped = Stopped::new(pid);
+    let error = client.announce(announcement("app").port(2).build()).expect_err("no answer");
+    assert_eq!(error.code, Code::OutcomeUnknown, "{error}");
+    let error = client.list(List::default()).expect_err("no answer");
+    assert_eq!(error.code, Code::Timeout, "{error}");
+    drop(stopped);
+    until("the daemon answers again", || client.list(List::default()).ok());
+    assert_eq!(port_of(&context, "app"), 1);
+}
+
+#[test]
+fn a_daemon_that_was_killed_is_followed_by_another_without_a_failed_call() {
+    let context = TestContext::new();
+    let client = context.client(Mode::Auto);
+    let mut routes = client.route_changes();
+    for round in 0..5 {
+        client.announce(announcement(&format!("app-{round}")).build()).expect("served");
+        client.heartbeat(Heartbeat { id: "app-0".into(), pid: None }).expect("served");
+        for pid in context.daemons() {
+            signal_process(pid, Signal::KILL);
+            until("the daemon is dead", || ended(pid).then_some(()));
+        }
+    }
+    assert_eq!(context.ids().len(), 5);
+    assert_eq!(routes.borrow_and_update().way, Way::Daemon);
+}
+
+#[test]
+fn the_mode_is_taken_from_the_command_line_and_the_environment() {
+    let context = TestContext::new();
+    let run = context.argus(&["--direct", "announce", "--id", "a"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let run = context.command(&["announce", "--id", "b"]).env("ARGUS_DAEMON", "0").output();
+    assert!(run.expect("argus can be run").status.success());
+    assert!(context.daemons().is_empty());
+    assert_eq!(context.ids(), ["a", "b"]);
+
+    let error = context.argus(&["--json", "--daemon-only", "ls"]);
+    assert_eq!((error.code, error.error()["code"].clone()), (9, json!("E_UNREACHABLE")));
+    let output = context.command(&["ls"]).env("ARGUS_DAEMON", "require").output();
+    assert_eq!(output.expect("argus can be run").status.code(), Some(9));
+    let output = context.command(&["ls"]).env("ARGUS_DAEMON", "perhaps").output();
+    assert_eq!(output.expect("argus can be run").status.code(), Some(2));
+
+    let run = context.argus(&["--daemon-only", "announce", "--id", "c"]);
+    assert_eq!(run.code, 0, "a change starts the daemon: {run:?}");
+    assert_eq!(context.daemons().len(), 1);
+}
+
+#[test]
+fn a_direct_writer_beside_a_living_daemon_is_seen_by_its_readers() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let daemon = context.client(Mode::DaemonOnly);
+    let direct = context.client(Mode::Direct);
+    direct.announce(announcement("direct").build()).expect("served");
+    until("the daemon notices what was written beside it", || daemon.get("direct").ok());
+    daemon.announce(announcement("daemon").build()).expect("served");
+    let remove = Remove { id: "direct".into(), pid: None, if_match: None, flush: true };
+    daemon.remove(remove).expect("served");
+    let listing = direct.list(List::default()).expect("served");
+    assert_eq!(listing.records.len(), 1);
+    assert_eq!(listing.records[0].id, "daemon");
+}
+
+#[test]
+fn a_blocking_client_may_be_used_inside_a_runtime_and_by_many_threads() {
+    let context = TestContext::new();
+    let client = context.client(Mode::Auto);
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let client = &client;
+            scope.spawn(move || {
+                client.announce(announcement(&format!("thread-{number}")).build()).expect("served")
+            });
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        client.announce(announcement("inside").build()).expect("served");
+    });
+    assert_eq!(context.ids().len(), 9);
+}
+
+#[test]
+fn an_asynchronous_client_serves_many_calls_at_once() {
+    let context = TestContext::new();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = argus_client::Client::new(context.options(Mode::Auto)).expect("a client");
+        let calls: Vec<_> = (0..100)
+            .map(|number| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    client.announce(announcement(&format!("task-{number}")).build()).await
+                })
+            })
+            .collect();
+        for call in calls {
+            call.await.expect("no panic").expect("served");
+        }
+    });
+    assert_eq!(context.ids().len(), 100);
+    let client =
+        blocking::Client::new(Options { mode: Mode::DaemonOnly, ..context.options(Mode::Auto) });
+    let overview = client.expect("a client").status().expect("it runs");
+    let commits = overview.daemon.expect("it answered").commits;
+    assert!(commits < 100, "those that came together share their commits: {commits}");
+}

@@ -1,0 +1,232 @@
+//! The file is shared with programs that have never heard of argus, and its folder with nobody.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use argus_client::method::List;
+use argus_client::{Mode, announcement};
+use argus_proto::json::Object;
+use argus_tests::TestContext;
+
+/// As the TypeScript tools write it, with keys that argus does not know.
+const FROM_TYPESCRIPT: &str = include_str!("../golden/registry-1.json");
+
+/// The file after `change`, with the times and the identity of the process made equal.
+fn text_without_times(context: &TestContext) -> String {
+    let text = fs::read_to_string(context.registry()).expect("the file is there");
+    text.lines()
+        .map(|line| match line.split_once("\"updatedAt\": ") {
+            Some((before, after)) => {
+                let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+                format!("{before}\"updatedAt\": 0{rest}")
+            }
+            None => line.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn what_argus_does_not_know_survives_every_change_to_the_byte() {
+    for mode in [Mode::Auto, Mode::Direct] {
+        let context = TestContext::new();
+        fs::write(context.registry(), FROM_TYPESCRIPT).expect("own folder");
+        let before = text_without_times(&context);
+        let client = context.client(mode);
+        let listing = client.list(List::default()).expect("readable");
+        assert_eq!(listing.records.len(), 4);
+        assert!(listing.warnings.is_empty());
+
+        client.announce(announcement("new").build()).expect("served");
+        let remove = argus_client::method::Remove {
+            id: "new".into(),
+            pid: None,
+            if_match: None,
+            flush: true,
+        };
+        client.remove(remove).expect("served");
+        assert_eq!(text_without_times(&context), before, "{mode:?}");
+        check_as_the_typescript_reader_does(&context);
+    }
+}
+
+/// Its rules: version 1, `watchers` an object, `updatedAt` a number.
+fn check_as_the_typescript_reader_does(context: &TestContext) {
+    // Not through serde's values, which have no place for half a surrogate pair.
+    let text = fs::read_to_string(context.registry()).expect("the file is there");
+    let document = Object::parse(&text).expect("JSON");
+    assert_eq!(document.get("version"), Some("1"));
+    assert!(document.get("watchers").is_some_and(|watchers| watchers.starts_with('{')));
+    assert!(document.get("updatedAt").is_some_and(|time| time.parse::<u64>().is_ok()));
+}
+
+#[test]
+fn a_record_has_all_fields_in_the_usual_order() {
+    let context = TestContext::new();
+    let pid = std::process::id().to_string();
+    let run = context.argus(&[
+        "announce",
+        "--id",
+        "app",
+        "--pid",
+        &pid,
+        "--cwd",
+        "/",
+        "--data",
+        r#"{"match":{"url":"localhost"},"port":40123,"source":"cdp"}"#,
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let document = context.document();
+    let keys: Vec<&String> =
+        document["watchers"]["app"].as_object().expect("a record").keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "id",
+            "host",
+            "port",
+            "pid",
+            "match",
+            "source",
+            "cwd",
+            "startedAt",
+            "updatedAt",
+            "process"
+        ]
+    );
+    assert_eq!(document["watchers"]["app"]["host"], "127.0.0.1");
+    assert_eq!(document["watchers"]["app"]["process"]["vouched"], true);
+}
+
+#[test]
+fn a_damaged_record_is_listed_and_kept_and_spoils_nothing() {
+    let context = TestContext::new();
+    let text = r#"{"version":1,"updatedAt":1,"watchers":{"null":null,"odd":{"id":"other"},"n":7}}"#;
+    fs::write(context.registry(), text).expect("own folder");
+    for mode in [Mode::Auto, Mode::Direct] {
+        let client = context.client(mode);
+        client.announce(announcement("app").build()).expect("served");
+        let listing = client.list(List::default()).expect("served");
+        let states: Vec<_> = listing
+            .records
+            .iter()
+            .map(|listed| (listed.id.as_str(), listed.state.expect("a state").name()))
+            .collect();
+        assert_eq!(
+            states,
+            [("null", "invalid"), ("odd", "invalid"), ("n", "invalid"), ("app", "live")]
+        );
+    }
+    let run = context.argus(&["ls"]);
+    assert!(run.stdout.contains("must repeat the record's id"), "{run:?}");
+    assert_eq!(context.argus(&["announce", "--id", "null"]).code, 5);
+    assert_eq!(context.argus(&["prune", "--ttl", "0s"]).code, 0);
+    assert_eq!(context.ids(), ["n", "null", "odd"]);
+}
+
+#[test]
+fn what_is_no_registry_is_left_alone_and_told() {
+    let rows: [(&[u8], &str, i32); 5] = [
+        (b"", "E_CORRUPT", 7),
+        (b"{\"version\":1", "E_CORRUPT", 7),
+        (b"\xff\xfe", "E_CORRUPT", 7),
+        (b"[]", "E_CORRUPT", 7),
+        (b"{\"version\":2,\"watchers\":{}}", "E_UNSUPPORTED_VERSION", 7),
+    ];
+    for (bytes, code, exit) in rows {
+        for direct in [&["--direct"][..], &[]] {
+            let context = TestContext::new();
+            fs::write(context.registry(), bytes).expect("own folder");
+            let arguments = [direct, &["--json", "announce", "--id", "x"]].concat();
+            let run = context.argus(&arguments);
+            assert_eq!((run.error()["code"].as_str(), run.code), (Some(code), exit), "{run:?}");
+            assert_eq!(fs::read(context.registry()).expect("still there"), bytes);
+            let run = context.argus(&["ls"]);
+            assert_eq!(run.code, 0, "{run:?}");
+            assert!(run.stderr.contains("cannot use"), "{run:?}");
+            assert!(!context.paths().lockfile().exists());
+        }
+    }
+}
+
+#[test]
+fn files_and_folders_are_closed_to_others() {
+    let context = TestContext::new();
+    let registry = context.home().join("deep/er/registry.json");
+    let path = registry.to_string_lossy().into_owned();
+    let run = context.argus(&["--registry", &path, "announce", "--id", "x"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let folder = context.home().join("deep/er/registry.json.d");
+    let mode = |path: &std::path::Path| {
+        fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&registry), 0o600);
+    assert_eq!(mode(&context.home().join("deep")), 0o700);
+    assert_eq!(mode(&folder), 0o700);
+    for name in ["argusd.sock", "argusd.log", "endpoint.json", "owner.lock", "spawn.lock"] {
+        assert_eq!(mode(&folder.join(name)), 0o600, "{name}");
+    }
+    let endpoint: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("endpoint.json")).expect("it is there"))
+            .expect("JSON");
+    assert_eq!(endpoint["path"], serde_json::json!(folder.join("argusd.sock")));
+    assert!(endpoint["pid"].is_u64() && endpoint["startTime"].is_u64());
+}
+
+#[test]
+fn every_spelling_of_the_path_leads_to_the_same_daemon() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "a"]);
+    let link = context.home().join("link.json");
+    symlink(context.registry(), &link).expect("a link");
+    let link = link.to_string_lossy().into_owned();
+    let run = context.argus(&["--registry", &link, "announce", "--id", "b"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = context.argus(&["--registry", "./registry.json", "announce", "--id", "c"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(context.daemons().len(), 1);
+    assert_eq!(context.ids(), ["a", "b", "c"]);
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink(), "the link is kept");
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_gets_a_short_one() {
+    let context = TestContext::new();
+    let folder = context.home().join("x".repeat(120));
+    fs::create_dir(&folder).expect("own folder");
+    let registry = folder.join("registry.json");
+    let path = registry.to_string_lossy().into_owned();
+    let run = context.argus(&["--registry", &path, "announce", "--id", "x"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let run = context.argus(&["--registry", &path, "--daemon-only", "--json", "ls"]);
+    assert_eq!(run.data()["records"].as_array().expect("a list").len(), 1);
+    let paths = argus_store::Paths::new(&registry).expect("a path");
+    let socket = fs::symlink_metadata(paths.socket()).expect("it is there");
+    assert_eq!(socket.uid(), rustix::process::geteuid().as_raw());
+    let run = context.argus(&["--registry", &path, "daemon", "stop"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!paths.socket().exists());
+}
+
+#[test]
+fn a_folder_that_leads_elsewhere_is_refused() {
+    let context = TestContext::new();
+    fs::create_dir(context.home().join("elsewhere")).expect("own folder");
+    symlink(context.home().join("elsewhere"), context.paths().folder()).expect("a link");
+    let run = context.argus(&["--json", "announce", "--id", "x"]);
+    assert_eq!((run.error()["code"].as_str(), run.code), (Some("E_PERMISSION"), 8));
+    assert!(!context.registry().exists());
+    assert_eq!(context.argus(&["ls"]).code, 0, "reading needs no folder");
+}
+
+#[test]
+fn homes_with_spaces_and_other_letters_work() {
+    let context = TestContext::new();
+    let registry = context.home().join("Meine Geräte 日本/registry.json");
+    let path = registry.to_string_lossy().into_owned();
+    let run = context.argus(&["--registry", &path, "announce", "--id", "Größe 1"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "Größe 1\n", ""));
+    let run = context.argus(&["--registry", &path, "--daemon-only", "rm", "Größe 1"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(context.argus(&["--registry", &path, "daemon", "stop"]).code, 0);
+}

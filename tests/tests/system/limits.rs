@@ -1,0 +1,183 @@
+//! What a peer may send and how much of it; whatever it does, the daemon and the others are
+//! unharmed.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use argus_client::Mode;
+use argus_client::method::List;
+use argus_proto::wire::PREAMBLE;
+use argus_tests::{DEADLINE, TestContext};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
+
+fn connect(context: &TestContext) -> UnixStream {
+    let stream = UnixStream::connect(context.paths().socket()).expect("the daemon listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
+    stream
+}
+
+/// Whatever was done to the daemon: it runs, and serves others.
+fn assert_unharmed(context: &TestContext, pid: u32) {
+    context.client(Mode::DaemonOnly).list(List::default()).expect("others are served");
+    assert_eq!(context.daemons(), [pid]);
+}
+
+#[test]
+fn bad_lines_get_their_error_and_the_connection_goes_on() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let mut rpc = context.rpc();
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"get","params":{{"id":"a","x":{}{}}}}}"#,
+        "[".repeat(100),
+        "]".repeat(100)
+    );
+    let long = format!(r#"{{"jsonrpc":"2.0","id":1,"x":"{}"}}"#, "y".repeat(2 << 20));
+    let rows: [(&[u8], i64, &str); 12] = [
+        (b"{", -32700, "E_PROTOCOL"),
+        (b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", -32700, "E_PROTOCOL"),
+        (deep.as_bytes(), -32700, "E_PROTOCOL"),
+        (b"[]", -32600, "E_PROTOCOL"),
+        (b"{}", -32600, "E_PROTOCOL"),
+        (br#"{"jsonrpc":"1.0","id":1,"method":"list"}"#, -32600, "E_PROTOCOL"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"fly"}"#, -32601, "E_PROTOCOL"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"get"}"#, -32602, "E_USAGE"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"get","params":[]}"#, -32602, "E_USAGE"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"get","params":{"id":" "}}"#, -32602, "E_INVALID"),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"get","params":{"id":"a"}}"#, -32000, "E_NOT_FOUND"),
+        (long.as_bytes(), -32000, "E_TOO_LARGE"),
+    ];
+    // The first byte of a connection chooses; later lines may begin with anything.
+    rpc.result("status", json!({}));
+    for (line, number, code) in rows {
+        rpc.send(line);
+        rpc.send(b"\n");
+        let answer = rpc.receive().expect("an answer");
+        let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
+        assert_eq!(answer["error"]["code"], number, "{shown}: {answer}");
+        assert_eq!(answer["error"]["data"]["code"], code, "{shown}: {answer}");
+    }
+    rpc.result("list", json!({}));
+    assert_unharmed(&context, pid);
+}
+
+fn exchange(stream: &mut UnixStream, frame: &[u8]) -> Vec<u8> {
+    stream.write_all(frame).expect("it reads");
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("an answer");
+    let mut payload = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut payload).expect("the whole of it");
+    payload
+}
+
+#[test]
+fn bad_frames_get_their_error_and_the_connection_goes_on() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let mut stream = connect(&context);
+    stream.write_all(&PREAMBLE).expect("it reads");
+    let frame = argus_proto::wire::binary::frame;
+    let large = frame(&vec![1; 2 << 20]);
+    let rows: [(&[u8], &str); 5] = [
+        (&frame(&[1, 0xff, 0xff]), "the frame is no message"),
+        (&frame(&[9]), "no known byte"),
+        (&frame(&[]), "no known byte"),
+        (&large, "at most 1048576 bytes"),
+        (&frame(br#"{"jsonrpc":"2.0","id":1,"method":"fly"}"#), "no method `fly`"),
+    ];
+    for (bytes, expected) in rows {
+        let payload = exchange(&mut stream, bytes);
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        assert!(text.contains(expected), "{text}");
+    }
+    let status = frame(br#"{"jsonrpc":"2.0","id":2,"method":"status"}"#);
+    let payload = exchange(&mut stream, &status);
+    assert!(String::from_utf8_lossy(&payload).contains("\"uptimeMs\""));
+    assert_unharmed(&context, pid);
+}
+
+#[test]
+fn who_speaks_neither_protocol_is_told_in_one_line() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    for opening in ["GET / HTTP/1.1\r\n\r\n", "\u{0}ARGUT\u{1}", "[]\n"] {
+        let mut stream = connect(&context);
+        stream.write_all(opening.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        // What was sent and not read resets the connection; the line has arrived before.
+        let _ = stream.read_to_string(&mut answer);
+        assert!(
+            answer.starts_with("argusd: send JSON-RPC 2.0") && answer.ends_with('\n'),
+            "{answer}"
+        );
+    }
+    assert_unharmed(&context, pid);
+}
+
+#[test]
+fn half_a_message_and_a_silent_peer_hold_nobody_up() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let mut silent = connect(&context);
+    let mut half = connect(&context);
+    half.write_all(b"{\"jsonrpc\"").expect("it reads");
+    let mut half_frame = connect(&context);
+    half_frame.write_all(&PREAMBLE).expect("it reads");
+    half_frame.write_all(&[0, 0, 1, 0, 1]).expect("it reads");
+    assert_unharmed(&context, pid);
+    // The silent one is closed after five seconds.
+    let mut nothing = Vec::new();
+    silent.read_to_end(&mut nothing).expect("closed");
+    assert!(nothing.is_empty());
+}
+
+#[test]
+fn a_peer_that_reads_no_answers_holds_nobody_up() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    for number in 0..20 {
+        let note = serde_json::Value::from("x".repeat(60 * 1024));
+        let record = argus_client::announcement(&format!("big-{number}")).field("note", &note);
+        client.announce(record.build()).expect("served");
+    }
+    let mut deaf = connect(&context);
+    deaf.set_write_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout");
+    let line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list\"}\n";
+    // Until the daemon reads no more of them: it works on a bounded number at a time.
+    while deaf.write_all(&line.repeat(1000)).is_ok() {}
+    assert_unharmed(&context, pid);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let resident: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
+        .expect("a size");
+    assert!(resident < 300 * 1024, "{resident} kB for one peer that does not read");
+}
+
+#[test]
+fn beyond_the_most_connections_one_is_told_so_and_the_others_are_served() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("allowed");
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let mut first = context.rpc();
+    first.result("status", json!({}));
+    let connections: Vec<UnixStream> = (0..1023).map(|_| connect(&context)).collect();
+    let mut refused = connect(&context);
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).expect("a line, and the end");
+    assert!(answer.contains("E_BUSY") && answer.ends_with('\n'), "{answer}");
+    first.result("list", json!({}));
+    // A client that finds no place does its work on the file.
+    let run = context.argus(&["announce", "--id", "x"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("1024 connections"), "{run:?}");
+    drop(connections);
+    argus_tests::until("there is room again", || {
+        context.client(Mode::DaemonOnly).list(List::default()).ok()
+    });
+    assert_eq!(context.daemons(), [pid]);
+}

@@ -1,0 +1,14 @@
+//! The promises of argus, kept by real processes. Each test has a home of its own, waits on
+//! conditions with a deadline, and leaves nothing behind.
+
+mod cli;
+mod codes;
+mod fallback;
+mod files;
+mod lifecycle;
+mod limits;
+mod locks;
+mod protocols;
+mod spawning;
+mod storm;
+mod watcher;
