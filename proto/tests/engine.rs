@@ -1,0 +1,384 @@
+//! The rules of a change: a table of every case of names and owners, and properties that hold
+//! for every sequence of changes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use argus_proto::collection::WATCHERS;
+use argus_proto::document::Document;
+use argus_proto::engine::{Context, Outcome, Reason, apply};
+use argus_proto::error::Code;
+use argus_proto::json::JsonText;
+use argus_proto::limits::RECORDS_MAX;
+use argus_proto::method::{Announce, Heartbeat, List, Prune, Remove};
+use argus_proto::presence::State;
+use argus_proto::process::{Machine, Process, Verdict};
+use argus_proto::{Answer, Request};
+use proptest::prelude::*;
+
+/// A machine whose processes stand in a table: those that run, with their start times.
+#[derive(Default)]
+struct Table(RefCell<BTreeMap<u32, u64>>);
+
+impl Table {
+    fn running(processes: &[(u32, u64)]) -> Self {
+        Table(RefCell::new(processes.iter().copied().collect()))
+    }
+}
+
+impl Machine for Table {
+    fn identify(&self, pid: u32) -> Option<Process> {
+        self.0.borrow().get(&pid).map(|started| Process {
+            boot_id: "boot".into(),
+            start_time: *started,
+            pid_namespace: Some(1),
+            vouched: None,
+        })
+    }
+
+    fn verdict(&self, pid: u32, process: Option<&Process>) -> Verdict {
+        match (self.0.borrow().get(&pid), process) {
+            (_, Some(process)) if process.boot_id != "boot" => Verdict::Unknown,
+            (None, _) => Verdict::Dead,
+            (Some(started), Some(process)) if process.start_time != *started => Verdict::Dead,
+            _ => Verdict::Alive,
+        }
+    }
+}
+
+fn context(machine: &Table, now: u64, caller: u32) -> Context<'_> {
+    Context { collection: &WATCHERS, now, machine, caller }
+}
+
+fn record(json: serde_json::Value) -> JsonText {
+    JsonText::from_value(&json)
+}
+
+fn announce(id: &str, pid: u32) -> Announce {
+    Announce::new(record(serde_json::json!({ "id": id, "pid": pid })))
+}
+
+/// Applies changes one after the other, each as its process; all must succeed.
+fn after(machine: &Table, requests: Vec<Request>) -> Document {
+    requests.into_iter().fold(Document::empty(&WATCHERS), |document, request| {
+        apply(&document, &request, context(machine, 1000, 1)).expect("applies").document
+    })
+}
+
+fn announced(outcome: &Outcome) -> (&str, bool) {
+    match &outcome.answer {
+        Answer::Announce(announced) => (&announced.id, announced.created),
+        other => panic!("not an announcement: {other:?}"),
+    }
+}
+
+#[test]
+fn a_name_belongs_to_its_living_process() {
+    // Processes 1 and 2 run, 3 does not; pid 4 was given to a new process.
+    let machine = Table::running(&[(1, 10), (2, 20), (4, 40)]);
+    let before = after(&machine, vec![announce("app", 1).into()]);
+    let dead = Table::running(&[(2, 20)]);
+    let recycled = Table::running(&[(1, 11), (2, 20)]);
+    let rows = [
+        // who is running, the announcement, the name it gets or the error
+        ("one's own", &machine, announce("app", 1), Ok(("app", false))),
+        ("another's", &machine, announce("app", 2), Err(Code::Conflict)),
+        (
+            "another's, replaced",
+            &machine,
+            Announce { replace: true, ..announce("app", 2) },
+            Ok(("app", false)),
+        ),
+        (
+            "another's, unique",
+            &machine,
+            Announce { unique: true, ..announce("app", 2) },
+            Ok(("app-2", true)),
+        ),
+        (
+            "one's own, unique",
+            &machine,
+            Announce { unique: true, ..announce("app", 1) },
+            Ok(("app", false)),
+        ),
+        ("of a dead one", &dead, announce("app", 2), Ok(("app", false))),
+        (
+            "of a dead one, unique",
+            &dead,
+            Announce { unique: true, ..announce("app", 2) },
+            Ok(("app", false)),
+        ),
+        ("of a recycled pid", &recycled, announce("app", 2), Ok(("app", false))),
+        ("free", &machine, announce("new", 2), Ok(("new", true))),
+    ];
+    for (what, machine, announce, expected) in rows {
+        let outcome = apply(&before, &announce.into(), context(machine, 2000, 9));
+        match (&outcome, expected) {
+            (Ok(outcome), Ok(expected)) => assert_eq!(announced(outcome), expected, "{what}"),
+            (Err(error), Err(code)) => assert_eq!(error.code, code, "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn sixty_four_processes_that_claim_one_name_get_sixty_four() {
+    let machine = Table::running(&(1..=64).map(|pid| (pid, 1)).collect::<Vec<_>>());
+    let mut document = Document::empty(&WATCHERS);
+    for _ in 0..2 {
+        // The second time each asks again, and gets its own name again.
+        for pid in 1..=64 {
+            let request = Announce { unique: true, ..announce("app", pid) }.into();
+            document =
+                apply(&document, &request, context(&machine, 1, pid)).expect("free").document;
+        }
+        assert_eq!(document.records.len(), 64);
+    }
+    let pids: BTreeSet<u32> =
+        document.records.iter().map(|(_, record)| record.watcher().expect("sound").pid).collect();
+    assert_eq!(pids.len(), 64);
+}
+
+#[test]
+fn what_an_announcement_leaves_out_is_filled_in_and_kept_at_the_next() {
+    let machine = Table::running(&[(7, 70)]);
+    let request = Announce::new(record(serde_json::json!({ "id": "app", "x": 1.0 }))).into();
+    let outcome =
+        apply(&Document::empty(&WATCHERS), &request, context(&machine, 5, 7)).expect("applies");
+    let text = outcome.document.records.get("app").expect("there").text().to_owned();
+    assert_eq!(
+        text,
+        r#"{"id":"app","host":"127.0.0.1","port":0,"pid":7,"x":1.0,"startedAt":5,"updatedAt":5,"process":{"bootId":"boot","startTime":70,"pidNamespace":1}}"#
+    );
+    let request = Announce::new(record(serde_json::json!({ "id": "app", "port": 80 }))).into();
+    let outcome = apply(&outcome.document, &request, context(&machine, 9, 7)).expect("applies");
+    let text = outcome.document.records.get("app").expect("there").text().to_owned();
+    assert_eq!(
+        text,
+        r#"{"id":"app","host":"127.0.0.1","port":80,"pid":7,"x":1.0,"startedAt":5,"updatedAt":9,"process":{"bootId":"boot","startTime":70,"pidNamespace":1}}"#
+    );
+}
+
+#[test]
+fn a_caller_in_another_pid_namespace_knows_its_process_better() {
+    let machine = Table::running(&[(7, 70)]);
+    let told = serde_json::json!({ "bootId": "boot", "startTime": 1, "pidNamespace": 2 });
+    let own = serde_json::json!({ "bootId": "boot", "startTime": 1, "pidNamespace": 1 });
+    for (process, expected) in [(told, 1), (own, 70)] {
+        let json = serde_json::json!({ "id": "app", "pid": 7, "process": process });
+        let request = Announce::new(record(json)).into();
+        let outcome =
+            apply(&Document::empty(&WATCHERS), &request, context(&machine, 5, 7)).expect("applies");
+        let watcher = outcome.document.records.get("app").expect("there").watcher().cloned();
+        assert_eq!(watcher.expect("sound").process.expect("known").start_time, expected);
+    }
+}
+
+#[test]
+fn a_heartbeat_refreshes_its_own_record_and_revives_none() {
+    let machine = Table::running(&[(1, 10), (2, 20)]);
+    let before = after(&machine, vec![announce("app", 1).into()]);
+    let rows = [
+        ("app", None, Ok(2000)),
+        ("app", Some(1), Ok(2000)),
+        ("app", Some(2), Err(Code::Conflict)),
+        ("gone", None, Err(Code::NotFound)),
+        ("", None, Err(Code::Invalid)),
+    ];
+    for (id, pid, expected) in rows {
+        let request = Heartbeat { id: id.into(), pid }.into();
+        match (apply(&before, &request, context(&machine, 2000, 9)), expected) {
+            (Ok(outcome), Ok(time)) => {
+                assert!(outcome.changes.is_empty() && outcome.differs, "a heartbeat is no event");
+                let record = outcome.document.records.get(id).expect("there");
+                assert_eq!(record.watcher().expect("sound").updated_at, time);
+            }
+            (Err(error), Err(code)) => assert_eq!(error.code, code, "{id}"),
+            other => panic!("{id}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn removal_is_fenced_by_process_and_by_content() {
+    let machine = Table::running(&[(1, 10), (2, 20)]);
+    let before = after(&machine, vec![announce("app", 1).into()]);
+    let etag = before.records.get("app").expect("there").etag().to_owned();
+    let remove = |id: &str, pid: Option<u32>, if_match: Option<&str>| Remove {
+        id: id.into(),
+        pid,
+        if_match: if_match.map(str::to_owned),
+        flush: false,
+    };
+    let rows = [
+        (remove("app", None, None), Ok(true)),
+        (remove("app", Some(1), Some(&etag)), Ok(true)),
+        (remove("app", Some(2), None), Err(Code::Conflict)),
+        (remove("app", None, Some("other")), Err(Code::Conflict)),
+        (remove("gone", Some(1), Some("other")), Ok(false)),
+        (remove(" gone", None, None), Err(Code::Invalid)),
+    ];
+    for (request, expected) in rows {
+        let shown = format!("{request:?}");
+        match (apply(&before, &request.into(), context(&machine, 2000, 9)), expected) {
+            (Ok(outcome), Ok(removed)) => {
+                let expected = argus_proto::method::Removed { removed };
+                assert_eq!(outcome.answer, Answer::Remove(expected), "{shown}");
+                assert_eq!(outcome.document.records.is_empty(), removed, "{shown}");
+            }
+            (Err(error), Err(code)) => assert_eq!(error.code, code, "{shown}"),
+            other => panic!("{shown}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn prune_removes_what_is_dead_or_too_old_and_nothing_else() {
+    let all = Table::running(&[(1, 10), (2, 20), (3, 30), (4, 40)]);
+    let with = |id: &str, pid: u32, updated_at: u64| {
+        let json = serde_json::json!({
+            "id": id, "pid": pid, "cwd": format!("/{id}"), "updatedAt": updated_at,
+        });
+        Announce::new(record(json))
+    };
+    let mut document = after(
+        &all,
+        vec![
+            with("fresh", 1, 100_000).into(),
+            with("old", 2, 1).into(),
+            Announce { vouch: true, ..with("vouched", 3, 1) }.into(),
+            with("dead", 4, 100_000).into(),
+        ],
+    );
+    let text = document.render(&WATCHERS).replace("\"fresh\": {", "\"bad\": null,\n \"fresh\": {");
+    document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+    let machine = Table::running(&[(1, 10), (2, 20), (3, 30)]);
+
+    let listing = List::default().answer(&document, context(&machine, 100_000, 9));
+    let states: Vec<(&str, State)> =
+        listing.records.iter().map(|one| (one.id.as_str(), one.state.expect("a state"))).collect();
+    assert_eq!(
+        states,
+        [
+            ("bad", State::Invalid),
+            ("fresh", State::Live),
+            ("old", State::Stale),
+            ("vouched", State::Live),
+            ("dead", State::Dead),
+        ]
+    );
+    let rows = [
+        (Prune::default(), vec!["old", "dead"]),
+        (Prune { by_cwd: Some("dea".into()), ..Prune::default() }, vec!["dead"]),
+        (Prune { ttl_ms: Some(1_000_000), ..Prune::default() }, vec!["dead"]),
+    ];
+    for (prune, removed) in rows {
+        let dry = Prune { dry_run: true, ..prune.clone() };
+        let outcome =
+            apply(&document, &dry.into(), context(&machine, 100_000, 9)).expect("applies");
+        assert!(!outcome.differs);
+        let outcome =
+            apply(&document, &prune.into(), context(&machine, 100_000, 9)).expect("applies");
+        let Answer::Prune(pruned) = outcome.answer else { panic!("not a prune") };
+        assert_eq!(pruned.removed_ids, removed);
+        assert!(outcome.changes.iter().all(|change| change.reason == Reason::Pruned));
+        assert_eq!(outcome.document.records.len(), 5 - removed.len());
+    }
+}
+
+#[test]
+fn a_collection_is_full_at_its_limit() {
+    let machine = Table::default();
+    let mut document = Document::empty(&WATCHERS);
+    let template = after(&machine, vec![announce("app", 1).into()]);
+    let one = template.records.get("app").expect("there").clone();
+    for number in 0..RECORDS_MAX {
+        document.records.insert(&number.to_string(), one.clone(), &WATCHERS);
+    }
+    let error =
+        apply(&document, &announce("more", 1).into(), context(&machine, 1, 1)).expect_err("full");
+    assert_eq!(error.code, Code::TooLarge);
+    apply(&document, &Heartbeat { id: "0".into(), pid: None }.into(), context(&machine, 1, 1))
+        .expect("the others go on");
+}
+
+/// One of a few ids and processes, so that changes meet each other.
+fn any_request() -> impl Strategy<Value = Request> {
+    let id = prop::sample::select(vec!["app", "app-2", "shop", "ü"]);
+    let pid = 1..5_u32;
+    prop_oneof![
+        (id.clone(), pid.clone(), any::<bool>(), any::<bool>(), any::<u16>()).prop_map(
+            |(id, pid, unique, replace, port)| {
+                let json = serde_json::json!({ "id": id, "pid": pid, "port": port });
+                Announce { unique, replace, ..Announce::new(record(json)) }.into()
+            }
+        ),
+        (id.clone(), prop::option::of(pid.clone())).prop_map(|(id, pid)| Heartbeat {
+            id: id.into(),
+            pid
+        }
+        .into()),
+        (id, prop::option::of(pid)).prop_map(|(id, pid)| {
+            Remove { id: id.into(), pid, if_match: None, flush: false }.into()
+        }),
+        prop::option::of(0..3000_u64)
+            .prop_map(|ttl_ms| Prune { ttl_ms, ..Prune::default() }.into()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn changes_tell_exactly_what_became_another(requests in prop::collection::vec(any_request(), 1..40)) {
+        let machine = Table::running(&[(1, 10), (2, 20), (3, 30)]);
+        let mut document = Document::empty(&WATCHERS);
+        for (step, request) in requests.iter().enumerate() {
+            let now = 1000 + step as u64;
+            let before = document.clone();
+            let Ok(outcome) = apply(&document, request, context(&machine, now, 1)) else { continue };
+            // Replaying the changes over the old content gives the new content.
+            let mut replayed: BTreeMap<String, String> = contents(&before);
+            for change in &outcome.changes {
+                let old = change.before.as_ref().map(|record| record.etag().to_owned());
+                prop_assert_eq!(replayed.get(&*change.id).cloned(), old);
+                match &change.after {
+                    Some(record) => replayed.insert(change.id.to_string(), record.etag().to_owned()),
+                    None => replayed.remove(&*change.id),
+                };
+            }
+            prop_assert_eq!(&replayed, &contents(&outcome.document));
+            let is_same = before.render(&WATCHERS) == outcome.document.render(&WATCHERS);
+            prop_assert_eq!(is_same, !outcome.differs);
+            document = outcome.document;
+        }
+        // What is in memory is what would be read again from the file.
+        let text = document.render(&WATCHERS);
+        let again = Document::parse(text.as_bytes(), &WATCHERS).expect("own text");
+        prop_assert_eq!(again.render(&WATCHERS), text);
+        prop_assert_eq!(contents(&again), contents(&document));
+        prop_assert_eq!(again.records.file_bytes(), document.records.file_bytes());
+    }
+
+    #[test]
+    fn repeating_a_request_changes_nothing_more(
+        requests in prop::collection::vec(any_request(), 0..10),
+        last in any_request(),
+    ) {
+        let machine = Table::running(&[(1, 10), (2, 20), (3, 30)]);
+        let mut document = Document::empty(&WATCHERS);
+        for request in &requests {
+            if let Ok(outcome) = apply(&document, request, context(&machine, 1000, 1)) {
+                document = outcome.document;
+            }
+        }
+        let Ok(once) = apply(&document, &last, context(&machine, 1000, 1)) else { return Ok(()) };
+        // A heartbeat of a record that is gone is the one change that cannot be repeated.
+        if let Ok(twice) = apply(&once.document, &last, context(&machine, 1000, 1)) {
+            prop_assert!(twice.changes.is_empty(), "{:?}", twice.changes);
+            prop_assert_eq!(once.document.render(&WATCHERS), twice.document.render(&WATCHERS));
+        }
+    }
+}
+
+fn contents(document: &Document) -> BTreeMap<String, String> {
+    document.records.iter().map(|(id, record)| (id.to_string(), record.etag().to_owned())).collect()
+}
