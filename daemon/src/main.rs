@@ -54,7 +54,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     platform::raise_descriptor_limit();
     let ownership = Ownership::take(paths.clone())?;
     log::start(&paths.log(), !options.detached)?;
-    let settings = Settings::default();
+    let mut settings = Settings::default();
+    settings.idle_timeout = options.idle_timeout.unwrap_or(settings.idle_timeout);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime
         .block_on(lifecycle::run(ownership, settings, |daemon| report_ready(options, daemon)));

@@ -2,16 +2,20 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::daemon::VERSION;
 
 const HELP: &str = "\
 argusd: the one process that changes an argus registry
 
-Usage: argusd [--registry PATH] [--detached]
+Usage: argusd [--registry PATH] [--idle-timeout TIME] [--detached]
 
   --registry PATH  the registry to serve [default: $ARGUS_REGISTRY_PATH,
                    $ARGUS_HOME/registry.json or ~/.argus/registry.json]
+  --idle-timeout TIME
+                   end after so long without a connection, as in 30s or 2h
+                   [default: 10m]
   --detached       leave the caller's session, and report on standard output
                    when clients can connect; `argus` starts it so
   --version        print the version
@@ -24,6 +28,7 @@ Without --detached it stays in the foreground and logs to standard error.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) registry: Option<PathBuf>,
+    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) detached: bool,
 }
 
@@ -47,6 +52,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
                 let path = arguments.next().ok_or("--registry needs a path")?;
                 options.registry = Some(path.into());
             }
+            Some("--idle-timeout") => {
+                let time = arguments.next().ok_or("--idle-timeout needs a time")?;
+                let time = humantime::parse_duration(&time.to_string_lossy()).map_err(|_| {
+                    format!("--idle-timeout {} is no time; as in 30s or 2h", time.display())
+                })?;
+                options.idle_timeout = Some(time);
+            }
             _ => return Err(format!("unknown argument {argument:?}")),
         }
     }
@@ -64,11 +76,17 @@ mod tests {
     #[test]
     fn arguments_are_few_and_checked() {
         let run = |registry: Option<&str>, detached| {
-            Ok(Parsed::Run(Options { registry: registry.map(PathBuf::from), detached }))
+            let registry = registry.map(PathBuf::from);
+            Ok(Parsed::Run(Options { registry, idle_timeout: None, detached }))
         };
         assert_eq!(parsed(&[]), run(None, false));
         assert_eq!(parsed(&["--detached", "--registry", "/x y"]), run(Some("/x y"), true));
         assert_eq!(parsed(&["--version"]), Ok(Parsed::Print(format!("argusd {VERSION}\n"))));
+        let Ok(Parsed::Run(options)) = parsed(&["--idle-timeout", "90s"]) else {
+            panic!("refused")
+        };
+        assert_eq!(options.idle_timeout, Some(Duration::from_secs(90)));
+        assert!(parsed(&["--idle-timeout", "soon"]).is_err());
         assert!(parsed(&["--registry"]).is_err());
         assert!(parsed(&["serve"]).is_err());
     }

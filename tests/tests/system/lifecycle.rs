@@ -57,6 +57,26 @@ fn a_second_one_is_refused_and_the_first_unharmed() {
 }
 
 #[test]
+fn it_ends_by_itself_when_nobody_is_connected_and_not_before() {
+    let context = TestContext::new();
+    let mut command = std::process::Command::new(&executables().argusd);
+    context.prepare(&mut command);
+    command.args(["--idle-timeout", "300ms"]).stderr(Stdio::piped());
+    let mut daemon = command.spawn().expect("argusd can be run");
+    until("it listens", || context.paths().socket().exists().then_some(()));
+    let mut connected = context.rpc();
+    let served = std::time::Instant::now();
+    while served.elapsed() < std::time::Duration::from_secs(1) {
+        connected.result("status", json!({}));
+    }
+    drop(connected);
+    until("it ends", || daemon.try_wait().expect("own child"));
+    let log = fs::read_to_string(context.paths().log()).expect("a log");
+    assert!(log.contains("nobody has been connected"), "{log}");
+    assert!(!context.paths().socket().exists());
+}
+
+#[test]
 fn a_socket_that_vanished_is_made_again() {
     let context = TestContext::new();
     let pid = context.start_daemon();
