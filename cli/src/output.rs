@@ -77,8 +77,10 @@ impl Output {
         }
     }
 
-    /// Says so when a call had to do without the daemon that it wanted.
+    /// Says what happened on the way of a call: a mended file, or a daemon that it had to do
+    /// without.
     pub(crate) fn route_warning(self, client: &Client, is_read: bool) {
+        self.warnings(&client.take_notices());
         let route = client.route();
         let Some(reason) = route.reason.as_ref().filter(|_| route.is_fallback()) else { return };
         // That no daemon runs is nothing a reader has to know: the file tells the same.

@@ -83,6 +83,12 @@ impl Client {
         self.inner.route.subscribe()
     }
 
+    /// What happened on the way of the last calls that is no part of an answer: a damaged file
+    /// that was set aside. Each is told once.
+    pub fn take_notices(&self) -> Vec<Warning> {
+        self.inner.direct.take_notices()
+    }
+
     /// Where the files of the registry are.
     pub fn paths(&self) -> &Paths {
         &self.inner.paths

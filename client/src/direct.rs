@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::{Collection, WATCHERS};
-use argus_proto::document::Document;
+use argus_proto::document::{Document, Unreadable};
 use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::resolve::{self, Resolution};
@@ -21,6 +21,7 @@ use crate::options::Options;
 pub(crate) struct Direct {
     collection: &'static Collection,
     file: Arc<Mutex<RegistryFile>>,
+    notices: Arc<Mutex<Vec<Warning>>>,
     lock_wait: Duration,
 }
 
@@ -30,6 +31,7 @@ impl Direct {
         Direct {
             collection,
             file: Arc::new(Mutex::new(RegistryFile::new(paths, collection, options.stale_after))),
+            notices: Arc::default(),
             lock_wait: options.lock_wait,
         }
     }
@@ -49,8 +51,8 @@ impl Direct {
         match request {
             Request::Get(get) => {
                 let reading = self.read()?;
-                refuse_damaged(&reading, self)?;
-                get.answer(&reading.document, self.context()).map(Answer::Get)
+                let found = get.answer(&reading.document, self.context());
+                found.map(Answer::Get).map_err(|error| self.not_in_a_damaged_file(error, &reading))
             }
             Request::List(list) => {
                 let reading = self.read()?;
@@ -77,18 +79,33 @@ impl Direct {
     }
 
     fn warnings(&self, reading: &Reading) -> Vec<Warning> {
-        let path = self.lock().paths().registry().to_string_lossy().into_owned();
-        let problem = reading.problem.as_ref().map(|problem| problem.at(&path));
-        problem
-            .map(|error| Warning { code: error.code, message: error.message })
-            .into_iter()
-            .collect()
+        let Some((problem, source)) = &reading.problem else { return Vec::new() };
+        let error = self.problem(problem);
+        let message = match error.code {
+            Code::Corrupt => format!("{}; showing {}", error.message, source.name()),
+            _ => error.message,
+        };
+        vec![Warning { code: error.code, message }]
+    }
+
+    /// That a record is not in what is left of a damaged file says nothing.
+    fn not_in_a_damaged_file(&self, error: Error, reading: &Reading) -> Error {
+        match &reading.problem {
+            Some((problem, _)) if error.code == Code::NotFound => self.problem(problem),
+            _ => error,
+        }
+    }
+
+    fn problem(&self, problem: &Unreadable) -> Error {
+        problem.at(&self.lock().paths().registry().to_string_lossy())
     }
 
     fn resolve(&self, request: &Resolve, until: Instant) -> Result<resolve::Resolved> {
         let reading = self.read()?;
-        refuse_damaged(&reading, self)?;
-        match request.start(&reading.document, self.context())? {
+        let started = request
+            .start(&reading.document, self.context())
+            .map_err(|error| self.not_in_a_damaged_file(error, &reading))?;
+        match started {
             Resolution::Done(resolved) => Ok(resolved),
             Resolution::Probe(candidates) => {
                 let left = until.saturating_duration_since(Instant::now());
@@ -103,6 +120,11 @@ impl Direct {
         let wait = self.lock_wait.min(until.saturating_duration_since(Instant::now()));
         let mut change = Change { request, context: self.context(), outcome: None };
         file.update(wait, &mut change)?;
+        let recoveries = file.take_recoveries().into_iter();
+        self.notices().extend(
+            recoveries
+                .map(|recovery| Warning { code: Code::Corrupt, message: recovery.to_string() }),
+        );
         change.outcome.unwrap_or_else(|| Err(Error::new(Code::Io, "the change was not applied")))
     }
 
@@ -115,20 +137,18 @@ impl Direct {
         }
     }
 
+    /// What happened on the way that is no part of an answer, since this was last asked.
+    pub(crate) fn take_notices(&self) -> Vec<Warning> {
+        std::mem::take(&mut *self.notices())
+    }
+
+    fn notices(&self) -> std::sync::MutexGuard<'_, Vec<Warning>> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, RegistryFile> {
         // After a panic in here the file is read again: what is known of it is set last.
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An answer about one record of a file that cannot be read would be a guess.
-fn refuse_damaged(reading: &Reading, direct: &Direct) -> Result<()> {
-    match &reading.problem {
-        None => Ok(()),
-        Some(problem) => {
-            let path = direct.lock().paths().registry().to_string_lossy().into_owned();
-            Err(problem.at(&path))
-        }
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::{self, Change, Context};
+use argus_proto::engine::{self, Change, Context, Reason};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::Heartbeat;
 use argus_proto::{Answer, Request};
-use argus_store::{Committed, RegistryFile, StoreError, Transaction};
+use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
 
 use crate::registry::Message;
@@ -49,6 +49,8 @@ pub(crate) enum Job {
     Commit(Vec<Pending>, Vec<Refresh>),
     /// Look whether somebody else wrote the file.
     Look,
+    /// Write the file again, which was damaged.
+    Mend,
 }
 
 /// What became of a job.
@@ -65,6 +67,8 @@ pub(crate) struct Done {
     pub(crate) latency: Option<Duration>,
     /// What is wrong with the file, if that was looked at.
     pub(crate) problem: Option<Option<Error>>,
+    /// The damage that the file was mended from.
+    pub(crate) recoveries: Vec<Recovery>,
 }
 
 /// Starts the thread. It ends when the sender is dropped.
@@ -81,6 +85,7 @@ pub(crate) fn start(
                     commit(&mut file, collection, pending, refreshes)
                 }
                 Job::Look => look(&mut file),
+                Job::Mend => mend(&mut file),
             };
             if registry.blocking_send(Message::Done(done)).is_err() {
                 return;
@@ -95,10 +100,35 @@ fn look(file: &mut RegistryFile) -> Done {
     if !file.has_changed() {
         return done;
     }
+    let before = file.known().cloned();
     match file.reload() {
         Ok(document) => {
+            if let Some(before) = before {
+                done.changes = engine::differences(&before, &document, Reason::External);
+            }
             done.document = Some(document);
             done.problem = Some(None);
+        }
+        Err(error) => done.problem = Some(Some(error.into())),
+    }
+    done
+}
+
+/// Replaces a damaged file by what there is in its place.
+fn mend(file: &mut RegistryFile) -> Done {
+    struct AsItWas;
+    impl Transaction for AsItWas {
+        fn apply(&mut self, document: &Document) -> Option<Document> {
+            Some(document.clone())
+        }
+    }
+
+    let mut done = Done::nothing();
+    match file.update(argus_store::wait::LOCK_WAIT, &mut AsItWas) {
+        Ok(_) => {
+            done.document = file.known().cloned();
+            done.problem = Some(None);
+            done.recoveries = file.take_recoveries();
         }
         Err(error) => done.problem = Some(Some(error.into())),
     }
@@ -123,6 +153,7 @@ fn commit(
                 }
                 done.problem = Some(None);
                 done.document = file.known().cloned();
+                done.recoveries = file.take_recoveries();
                 done.changes = std::mem::take(&mut batch.changes);
                 done.answers.extend(batch.finish());
                 return done;
@@ -131,16 +162,14 @@ fn commit(
             Err(error @ StoreError::Locked { .. }) => {
                 done.answers.extend(batch.give_up_waiting(&error.into()));
                 if batch.entries.is_empty() {
-                    done.unwritten = batch.refreshes;
-                    return done;
+                    return batch.leave_unwritten(done, file);
                 }
             }
             Err(error) => {
                 let error = Error::from(error);
                 done.problem = Some(Some(error.clone()));
                 done.answers.extend(batch.fail(&error));
-                done.unwritten = std::mem::take(&mut batch.refreshes);
-                return done;
+                return batch.leave_unwritten(done, file);
             }
         }
     }
@@ -155,6 +184,7 @@ impl Done {
             unwritten: Vec::new(),
             latency: None,
             problem: None,
+            recoveries: Vec::new(),
         }
     }
 }
@@ -164,6 +194,8 @@ struct Batch {
     collection: &'static Collection,
     entries: Vec<Entry>,
     refreshes: Vec<Refresh>,
+    /// What others changed, and how many entries of `changes` that is.
+    external: usize,
     changes: Vec<Change>,
 }
 
@@ -184,7 +216,7 @@ impl Batch {
             .into_iter()
             .map(|pending| Entry { pending, outcome: None, differs: false })
             .collect();
-        Batch { collection, entries, refreshes, changes: Vec::new() }
+        Batch { collection, entries, refreshes, external: 0, changes: Vec::new() }
     }
 
     /// Until the first of them has to be told that it waited in vain.
@@ -220,6 +252,15 @@ impl Batch {
             .collect()
     }
 
+    /// Nothing was written; what others wrote was read all the same.
+    fn leave_unwritten(mut self, mut done: Done, file: &RegistryFile) -> Done {
+        self.changes.truncate(self.external);
+        done.changes = self.changes;
+        done.document = file.known().cloned();
+        done.unwritten = self.refreshes;
+        done
+    }
+
     fn give_up_waiting(&mut self, error: &Error) -> Vec<(Pending, Result<Answer>)> {
         let now = Instant::now();
         let (waited_in_vain, others) = std::mem::take(&mut self.entries)
@@ -232,11 +273,18 @@ impl Batch {
 }
 
 impl Transaction for Batch {
+    fn notice(&mut self, before: &Document, now: &Document) {
+        // Before our own, and kept when those are applied anew: what is known has moved on.
+        self.changes.truncate(self.external);
+        self.changes.extend(engine::differences(before, now, Reason::External));
+        self.external = self.changes.len();
+    }
+
     fn apply(&mut self, document: &Document) -> Option<Document> {
         let now = clock::wall_ms();
         let mut next = document.clone();
         let mut differs = false;
-        self.changes.clear();
+        self.changes.truncate(self.external);
         for refresh in &self.refreshes {
             let request = refresh.heartbeat.clone().into();
             // A record that is gone or another's is not revived.

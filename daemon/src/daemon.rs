@@ -76,7 +76,7 @@ impl Daemon {
             }],
             commits,
             commit_latency,
-            warnings: snapshot.warnings.clone(),
+            warnings: [&snapshot.warnings[..], &snapshot.incidents].concat(),
         }
     }
 }

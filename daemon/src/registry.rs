@@ -16,7 +16,7 @@ use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::{CommitLatency, Heartbeat, Warning};
 use argus_proto::{Answer, Request};
-use argus_store::RegistryFile;
+use argus_store::{RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 use crate::commit::{self, Done, Job, Limits, Pending, Refresh};
@@ -30,13 +30,21 @@ const REFRESH_WRITE_AFTER: Duration = Duration::from_millis(4000);
 /// How often the file is looked at for what others wrote. The promise is 1 s.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// After how many looks a damaged file is written anew.
+const MENDED_AFTER_LOOKS: u32 = 2;
+/// How many mended damages `status` tells of.
+const INCIDENTS_MAX: usize = 16;
+
 /// What a reader sees: a whole and durable state.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) document: Document,
     /// How many changes this life of the daemon has seen.
     pub(crate) revision: u64,
+    /// What is wrong with the file now.
     pub(crate) warnings: Vec<Warning>,
+    /// What was wrong with it and has been mended: the last of them.
+    pub(crate) incidents: Vec<Warning>,
 }
 
 /// A change on its way to the registry.
@@ -69,14 +77,22 @@ impl Registry {
     ) -> std::io::Result<Self> {
         let (document, warnings) = match file.reload() {
             Ok(document) => (document, Vec::new()),
-            Err(error) => (Document::empty(collection), vec![warning(&error.into())]),
+            Err(error) => {
+                let source = file.read().map(|reading| (reading.document, reading.problem));
+                let (document, instead) = match source {
+                    Ok((document, Some((_, source)))) => (document, source),
+                    _ => (Document::empty(collection), Source::Empty),
+                };
+                (document, vec![warning(&error.into(), instead)])
+            }
         };
         for warning in &warnings {
             tracing::warn!("{}", warning.message);
         }
         let (messages, inbox) = tokio_mpsc::channel(MESSAGES_MAX);
         let jobs = commit::start(file, collection, messages.clone())?;
-        let snapshot = Snapshot { document: document.clone(), revision: 0, warnings };
+        let snapshot =
+            Snapshot { document: document.clone(), revision: 0, warnings, incidents: Vec::new() };
         let latencies = Arc::new(Latencies::default());
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot.clone()));
         let owner = Owner {
@@ -89,6 +105,7 @@ impl Registry {
             refreshes: Refreshes::default(),
             departed: Departed::default(),
             job_under_way: false,
+            damaged_looks: 0,
             lookers: Vec::new(),
             looking: Vec::new(),
             latencies: latencies.clone(),
@@ -161,8 +178,12 @@ fn cursor(epoch: &str, revision: u64) -> String {
     format!("{epoch}:{revision}")
 }
 
-fn warning(error: &Error) -> Warning {
-    Warning { code: error.code, message: error.message.clone() }
+fn warning(error: &Error, instead: Source) -> Warning {
+    let message = match error.code {
+        Code::Corrupt => format!("{}; going on with {}", error.message, instead.name()),
+        _ => error.message.clone(),
+    };
+    Warning { code: error.code, message }
 }
 
 /// The task that owns the state.
@@ -176,6 +197,8 @@ struct Owner {
     refreshes: Refreshes,
     departed: Departed,
     job_under_way: bool,
+    /// How often in a row the file was found damaged.
+    damaged_looks: u32,
     /// Who waits for a look at the file that has not begun, and for the one under way.
     lookers: Vec<oneshot::Sender<()>>,
     looking: Vec<oneshot::Sender<()>>,
@@ -194,8 +217,12 @@ impl Owner {
                     None => return,
                 },
                 _ = look.tick() => {
-                    let due = self.refreshes.are_due();
-                    self.start_job(if due { Start::Commit } else { Start::Look });
+                    let start = match self.damaged_looks {
+                        MENDED_AFTER_LOOKS.. => Start::Mend,
+                        _ if self.refreshes.are_due() => Start::Commit,
+                        _ => Start::Look,
+                    };
+                    self.start_job(start);
                 }
             }
             // Everything else that has arrived belongs into the same batch.
@@ -258,6 +285,7 @@ impl Owner {
         }
         let job = match start {
             Start::Look => Job::Look,
+            Start::Mend => Job::Mend,
             Start::Commit if self.waiting.is_empty() && self.refreshes.is_empty() => return,
             Start::Commit => Job::Commit(std::mem::take(&mut self.waiting), self.refreshes.take()),
         };
@@ -273,7 +301,15 @@ impl Owner {
             self.latencies.note(latency);
         }
         if let Some(problem) = done.problem {
-            self.snapshot.warnings = problem.iter().map(warning).collect();
+            self.note_problem(problem);
+        }
+        for recovery in done.recoveries {
+            tracing::warn!("{recovery}");
+            if self.snapshot.incidents.len() == INCIDENTS_MAX {
+                self.snapshot.incidents.remove(0);
+            }
+            let message = recovery.to_string();
+            self.snapshot.incidents.push(Warning { code: Code::Corrupt, message });
         }
         // At the end a disk that does not take them would be asked for ever.
         if self.finish.is_none() {
@@ -303,6 +339,20 @@ impl Owner {
         }
     }
 
+    /// Damage that stays is mended; once seen could be somebody who is writing in place.
+    fn note_problem(&mut self, problem: Option<Error>) {
+        let warnings: Vec<Warning> =
+            problem.iter().map(|error| warning(error, Source::Memory)).collect();
+        if warnings != self.snapshot.warnings {
+            warnings.iter().for_each(|warning| tracing::warn!("{}", warning.message));
+        }
+        self.damaged_looks = match &problem {
+            Some(error) if error.code == Code::Corrupt => self.damaged_looks + 1,
+            _ => 0,
+        };
+        self.snapshot.warnings = warnings;
+    }
+
     fn publish(&self) {
         self.publisher.send_replace(Arc::new(self.snapshot.clone()));
     }
@@ -320,6 +370,7 @@ impl Owner {
 enum Start {
     Commit,
     Look,
+    Mend,
 }
 
 /// Tells a watcher that it is not to announce itself again.

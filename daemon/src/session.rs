@@ -31,12 +31,13 @@ use crate::daemon::Daemon;
 use crate::platform;
 use crate::serve::{Peer, serve};
 
-const READ_BYTES: usize = 16 * 1024;
+const READ_BYTES: usize = 8 * 1024;
+const OPENING_BYTES: usize = 512;
 
 /// Serves a connection to its end.
 pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Result<()> {
     let stream = Arc::new(stream);
-    let mut buffer = Vec::new();
+    let mut buffer = Vec::with_capacity(OPENING_BYTES);
     let Some(encoding) = open(&stream, &mut buffer).await? else { return Ok(()) };
     let framing = match encoding {
         Encoding::Lines => Framing::Lines,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::collection::Collection;
 use crate::error::{Code, Error};
-use crate::json::{JsonError, Layout, Object, canonical, key_text, lay_out, members};
+use crate::json::{JsonError, Layout, Object, key_text, lay_out, members};
 use crate::limits::FILE_BYTES_MAX;
 use crate::records::Records;
 
@@ -20,6 +20,8 @@ pub struct Document {
     /// The top-level keys in their order, as quoted and canonical text.
     top: Arc<Vec<(String, Slot)>>,
     updated_at: u64,
+    /// Ids that the text had more than once: all but the last of each are not in `records`.
+    duplicates: Arc<Vec<String>>,
 }
 
 /// What stands behind a top-level key.
@@ -85,7 +87,12 @@ impl Document {
             top.push((crate::json::string(key), Slot::UpdatedAt));
         }
         top.push((crate::json::string(collection.records_key), Slot::Records));
-        Document { records: Records::default(), top: Arc::new(top), updated_at: 0 }
+        Document {
+            records: Records::default(),
+            top: Arc::new(top),
+            updated_at: 0,
+            duplicates: Arc::default(),
+        }
     }
 
     /// Reads a file's bytes.
@@ -95,8 +102,9 @@ impl Document {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::NotText)?;
         // Programs on Windows may put a byte order mark first.
-        let text = canonical(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let object = Object::parse(&text)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // At any depth: one value that nests too deep must not cost the others.
+        let object = Object::parse_at_any_depth(text)?;
         check_version(&object, collection)?;
 
         let records_text = object.get(collection.records_key).filter(|text| text.starts_with('{'));
@@ -105,8 +113,11 @@ impl Document {
             return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
         };
         let mut records = Records::default();
+        let mut duplicates = Vec::new();
         for (key, record) in members(records_text)? {
-            records.insert_from_file(key, record, collection);
+            if records.insert_from_file(key, record, collection) {
+                duplicates.push(key_text(key));
+            }
         }
 
         let mut updated_at = 0;
@@ -126,7 +137,7 @@ impl Document {
         if collection.updated_at_key.is_some() && !top.iter().any(|(_, s)| *s == Slot::UpdatedAt) {
             return Err(Unreadable::NotARegistry("`updatedAt` is missing".into()));
         }
-        Ok(Document { records, top: Arc::new(top), updated_at })
+        Ok(Document { records, top: Arc::new(top), updated_at, duplicates: Arc::new(duplicates) })
     }
 
     /// The file's text.
@@ -152,6 +163,11 @@ impl Document {
     /// Notes that the file is changed at `now`.
     pub fn touch(&mut self, now: u64) {
         self.updated_at = now;
+    }
+
+    /// The ids that the text had more than once. Rendering keeps the last of each only.
+    pub fn duplicates(&self) -> &[String] {
+        &self.duplicates
     }
 
     /// When the file was last changed, in milliseconds since the epoch.
@@ -239,6 +255,28 @@ mod tests {
         let document = Document::parse(FILE.as_bytes(), &WATCHERS).expect("a registry");
         assert_eq!(document.render(&WATCHERS), FILE);
         assert_eq!(document.records.len(), 4);
+    }
+
+    #[test]
+    fn one_value_that_nests_too_deep_does_not_cost_the_others() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let text = format!(
+            r#"{{"version":1,"updatedAt":1,"top":{deep},"watchers":{{"deep":{{"id":"deep","x":{deep}}},"null":null}}}}"#
+        );
+        let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+        let damage = document.records.get("deep").expect("there").damage().cloned();
+        assert!(damage.expect("damaged").problem.contains("64 levels"));
+        let mut compact = String::new();
+        lay_out(&document.render(&WATCHERS), Layout::Compact, &mut compact);
+        assert_eq!(compact, text);
+    }
+
+    #[test]
+    fn ids_that_stand_there_twice_are_told() {
+        let text = r#"{"version":1,"updatedAt":1,"watchers":{"a":1,"b":2,"a":3}}"#;
+        let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+        assert_eq!(document.duplicates(), ["a"]);
+        assert_eq!(document.records.get("a").expect("there").text(), "3");
     }
 
     #[test]

@@ -68,6 +68,30 @@ pub enum Reason {
     Removed,
     /// It was dead or stale and somebody asked to clear up.
     Pruned,
+    /// Another program wrote the file.
+    External,
+}
+
+/// What became another between two documents. New times are no change, as heartbeats are none.
+pub fn differences(before: &Document, after: &Document, reason: Reason) -> Vec<Change> {
+    let gone = before
+        .records
+        .iter()
+        .filter(|(id, _)| after.records.get(id).is_none())
+        .map(|(id, record)| (id, Some(record), None));
+    let there = after.records.iter().filter_map(|(id, record)| {
+        let old = before.records.get(id);
+        let differs = old.is_none_or(|old| old.etag() != record.etag());
+        differs.then_some((id, old, Some(record)))
+    });
+    gone.chain(there)
+        .map(|(id, before, after)| Change {
+            id: id.clone(),
+            reason,
+            before: before.cloned(),
+            after: after.cloned(),
+        })
+        .collect()
 }
 
 /// Applies a change to a document.

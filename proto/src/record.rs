@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 use crate::collection::Collection;
 use crate::error::{Code, Error, Result};
-use crate::json::{self, JsonText, Layout, Object};
-use crate::limits::RECORD_BYTES_MAX;
+use crate::json::{self, JsonError, JsonText, Layout, Object};
+use crate::limits::{JSON_DEPTH_MAX, RECORD_BYTES_MAX};
 use crate::process::Process;
 
 /// The record's key that holds when it was last known to be true.
@@ -44,7 +44,7 @@ pub struct Watcher {
 
 /// What is wrong with a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{path}` {problem}")]
+#[error("{} {problem}", subject(path))]
 pub struct Damage {
     /// The place in the record, as in `chrome.port`; empty for the record itself.
     pub path: Box<str>,
@@ -56,6 +56,10 @@ impl Damage {
     fn at(path: &str, problem: &str) -> Self {
         Damage { path: path.into(), problem: problem.into() }
     }
+}
+
+fn subject(path: &str) -> String {
+    if path.is_empty() { "it".to_owned() } else { format!("`{path}`") }
 }
 
 impl From<Damage> for Error {
@@ -70,6 +74,9 @@ impl Record {
     pub fn read(id: &str, text: &str, collection: &Collection) -> Self {
         let object = Object::parse(text);
         let watcher = match (&object, collection.ttl) {
+            (Err(JsonError::TooDeep), _) => {
+                Err(Damage::at("", &format!("nests deeper than {JSON_DEPTH_MAX} levels")))
+            }
             (Err(_), _) => Err(Damage::at("", "is not a JSON object")),
             (Ok(_), None) => Ok(None),
             (Ok(object), Some(_)) => Watcher::read(id, object).map(Some),

@@ -68,17 +68,20 @@ impl Records {
         Some(entry.record)
     }
 
-    /// Sets a record under the key that it has in a file, given in quotes.
+    /// Sets a record under the key that it has in a file, given in quotes. Tells whether there was
+    /// one before.
     pub(crate) fn insert_from_file(
         &mut self,
         quoted_key: &str,
         text: &str,
         collection: &Collection,
-    ) {
+    ) -> bool {
         let id = key_text(quoted_key);
         let odd_key = (json::string(&id) != quoted_key).then(|| Arc::from(quoted_key));
         let record = Arc::new(Record::read(&id, text, collection));
+        let is_duplicate = self.get(&id).is_some();
         self.insert_key(&id, odd_key, record, collection);
+        is_duplicate
     }
 
     /// Keys as they are written to the file, in quotes, with their records.

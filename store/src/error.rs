@@ -31,6 +31,20 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Unreadable,
     },
+    /// The file is damaged and could not be copied away, so it is not overwritten.
+    #[error(
+        "{} is damaged and cannot be set aside in {}: {source}; nothing was changed",
+        path.display(),
+        quarantine.display()
+    )]
+    NotSetAside {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where the copy was to go.
+        quarantine: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Something does not belong to this user, or is a link where none may be.
     #[error("{} {problem}", path.display())]
     Permission {
@@ -85,6 +99,7 @@ impl StoreError {
         match self {
             StoreError::Locked { .. } => Code::Locked,
             StoreError::Unreadable { source, .. } => source.code(),
+            StoreError::NotSetAside { .. } => Code::Corrupt,
             StoreError::Permission { .. } => Code::Permission,
             StoreError::Io { .. } => Code::Io,
             StoreError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
@@ -101,6 +116,11 @@ impl From<StoreError> for Error {
                 .details(serde_json::json!({
                     "path": path, "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
                 })),
+            StoreError::NotSetAside { path, quarantine, .. } => {
+                Error::new(Code::Corrupt, error.to_string())
+                    .hint(format!("make room: df -h {}", quarantine.display()))
+                    .details(serde_json::json!({ "path": path }))
+            }
             StoreError::Permission { path, .. } => Error::new(Code::Permission, error.to_string())
                 .hint(format!("look at it: ls -ld {}", path.display()))
                 .details(serde_json::json!({ "path": path })),

@@ -15,6 +15,7 @@ pub mod kernel_lock;
 pub mod lockfile;
 mod paths;
 mod platform;
+mod quarantine;
 mod registry_file;
 pub mod wait;
 
@@ -22,5 +23,5 @@ pub use error::{StoreError, StoreResult};
 pub use folder::Folder;
 pub use kernel_lock::KernelLock;
 pub use paths::{Paths, locate_registry};
-pub use registry_file::{Committed, Reading, RegistryFile, Transaction};
+pub use registry_file::{Committed, Reading, Recovery, RegistryFile, Source, Transaction};
 pub use wait::Wait;

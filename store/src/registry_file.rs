@@ -1,10 +1,11 @@
 //! A collection's file: read without a lock, changed under both.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use argus_proto::Code;
 use argus_proto::collection::Collection;
 use argus_proto::document::{Document, Unreadable};
 use argus_proto::limits::FILE_BYTES_MAX;
@@ -16,6 +17,7 @@ use crate::kernel_lock::{KernelLock, WRITE_LOCK};
 use crate::lockfile::{Lockfile, StaleAfter};
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
+use crate::quarantine;
 use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
@@ -30,6 +32,7 @@ pub struct RegistryFile {
     stale_after: StaleAfter,
     known: Option<Known>,
     folder: Option<Folder>,
+    recoveries: Vec<Recovery>,
 }
 
 /// What the file was when it was last read or written under the locks.
@@ -43,14 +46,63 @@ struct Known {
 /// What a lock-free read found.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The document; empty where the file is missing or cannot be used.
+    /// The document: the file's, or where that cannot be used, the one to go on with.
     pub document: Document,
-    /// Why it cannot be used.
-    pub problem: Option<Unreadable>,
+    /// Why the file cannot be used, and what is shown instead.
+    pub problem: Option<(Unreadable, Source)>,
 }
 
-/// A change in the making. Both functions are called under the locks.
+/// Where a document comes from when the file cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// What this process had read or written before.
+    Memory,
+    /// `last-good.json`, the file as it was before the last write.
+    LastGood,
+    /// Nothing was left.
+    Empty,
+}
+
+impl Source {
+    /// As it is said: "going on with …".
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Memory => "what was in memory",
+            Source::LastGood => "last-good.json",
+            Source::Empty => "an empty registry",
+        }
+    }
+}
+
+/// A file that could not be kept as it was: it was set aside, and replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// The file.
+    pub path: PathBuf,
+    /// What was wrong with it.
+    pub problem: String,
+    /// Where its bytes are now.
+    pub set_aside: PathBuf,
+    /// What it was replaced with; `None` where the rest of it was usable.
+    pub source: Option<Source>,
+}
+
+impl std::fmt::Display for Recovery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (path, kept) = (self.path.display(), self.set_aside.display());
+        write!(f, "{path} was damaged: {}; its bytes are kept in {kept}", self.problem)?;
+        match self.source {
+            Some(source) => write!(f, ", and it went on with {}", source.name()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A change in the making. All functions are called under the locks.
 pub trait Transaction {
+    /// Told first, where others have written the file since it was last seen.
+    fn notice(&mut self, _before: &Document, _now: &Document) {}
+
     /// Makes the next document of the one on disk; `None` where nothing changes.
     fn apply(&mut self, document: &Document) -> Option<Document>;
 
@@ -74,7 +126,14 @@ pub enum Committed {
 impl RegistryFile {
     /// The file at `paths`; nothing is touched yet.
     pub fn new(paths: Paths, collection: &'static Collection, stale_after: StaleAfter) -> Self {
-        RegistryFile { paths, collection, stale_after, known: None, folder: None }
+        RegistryFile {
+            paths,
+            collection,
+            stale_after,
+            known: None,
+            folder: None,
+            recoveries: Vec::new(),
+        }
     }
 
     /// Where it is.
@@ -83,6 +142,7 @@ impl RegistryFile {
     }
 
     /// Reads the file without a lock, which its atomic replacement makes possible. Writes nothing.
+    /// A file that cannot be used is never silently empty: what there is instead is told.
     pub fn read(&self) -> StoreResult<Reading> {
         let mut attempt = 0;
         loop {
@@ -92,13 +152,20 @@ impl RegistryFile {
                 Err(error) => return Err(error),
             };
             attempt += 1;
+            let is_newer = matches!(problem, Unreadable::UnsupportedVersion { .. });
             // A program that writes in place leaves a moment in which the file is half written.
-            if attempt == TORN_READS_MAX || problem.code() != argus_proto::Code::Corrupt {
-                let document = Document::empty(self.collection);
-                return Ok(Reading { document, problem: Some(problem) });
+            if attempt < TORN_READS_MAX && !is_newer {
+                std::thread::sleep(TORN_READ_PAUSE);
+                continue;
             }
-            std::thread::sleep(TORN_READ_PAUSE);
+            let (document, source) = self.fallback(!is_newer);
+            return Ok(Reading { document, problem: Some((problem, source)) });
         }
+    }
+
+    /// The damage that this file was mended from, since this was last asked.
+    pub fn take_recoveries(&mut self) -> Vec<Recovery> {
+        std::mem::take(&mut self.recoveries)
     }
 
     /// Reads the file again if it is not what was last seen. Takes no lock and writes nothing.
@@ -144,13 +211,32 @@ impl RegistryFile {
         let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
         let mut lockfile = Lockfile::acquire(&self.paths.lockfile(), self.stale_after, &mut wait)?;
 
-        let current = self.reload()?;
+        let before = self.known.as_ref().map(|known| known.document.clone());
+        let has_changed = self.has_changed();
+        let (current, damage) = match self.reload() {
+            Ok(document) => (document, None),
+            Err(StoreError::Unreadable { source, .. }) if source.code() == Code::Corrupt => {
+                let (document, from) = self.fallback(true);
+                (document, Some((source.to_string(), Some(from))))
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(before) = before
+            && has_changed
+        {
+            transaction.notice(&before, &current);
+        }
         let Some(next) = transaction.apply(&current) else { return Ok(Committed::Unchanged) };
+        let damage = damage.or_else(|| duplicates(&current));
+        let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
+        let is_sound = recovery.as_ref().is_none_or(|recovery| recovery.source.is_none());
         let text = next.render(self.collection);
 
         let replaced = fs::metadata(self.paths.registry()).ok();
         let prepared = atomic::prepare(self.paths.registry(), text.as_bytes(), replaced.as_ref())?;
-        self.keep_last_good(replaced.as_ref());
+        if replaced.is_some() && is_sound {
+            self.keep_last_good();
+        }
         lockfile.refresh();
         if !lockfile.is_own() {
             return Err(StoreError::Locked {
@@ -168,6 +254,7 @@ impl RegistryFile {
         let file = prepared.publish()?;
         let stamp = file.metadata().map_err(StoreError::io("look at", self.paths.registry()))?;
         self.known = Some(Known { stamp: Some(Stamp::of(&stamp)), document: next });
+        self.recoveries.extend(recovery);
         Ok(Committed::Written)
     }
 
@@ -188,12 +275,29 @@ impl RegistryFile {
         Ok(self.folder.insert(folder))
     }
 
+    /// What to go on with where the file cannot be used.
+    fn fallback(&self, may_use_last_good: bool) -> (Document, Source) {
+        if let Some(known) = &self.known {
+            return (known.document.clone(), Source::Memory);
+        }
+        if may_use_last_good
+            && let Ok((Some(_), document)) = read_file(&self.paths.last_good(), self.collection)
+        {
+            return (document, Source::LastGood);
+        }
+        (Document::empty(self.collection), Source::Empty)
+    }
+
+    fn set_aside(&self, (problem, source): (String, Option<Source>)) -> StoreResult<Recovery> {
+        let path = self.paths.registry().to_owned();
+        let folder = Folder::open(self.paths.folder())?;
+        let set_aside = quarantine::set_aside(&path, &folder)?;
+        Ok(Recovery { path, problem, set_aside, source })
+    }
+
     /// Keeps the old file under a second name. Without it a damaged file costs more; that is no
     /// reason to refuse a write.
-    fn keep_last_good(&self, replaced: Option<&Metadata>) {
-        if replaced.is_none() {
-            return;
-        }
+    fn keep_last_good(&self) {
         let last_good = self.paths.last_good();
         let fresh = last_good.with_extension("json.new");
         let _ = fs::remove_file(&fresh);
@@ -201,6 +305,12 @@ impl RegistryFile {
             let _ = fs::rename(&fresh, &last_good);
         }
     }
+}
+
+/// Rendering a document keeps one of two records with the same id: reason to keep the bytes.
+fn duplicates(document: &Document) -> Option<(String, Option<Source>)> {
+    let ids = document.duplicates();
+    (!ids.is_empty()).then(|| (format!("`{}` stood there more than once", ids.join("`, `")), None))
 }
 
 /// Reads and parses; a missing file is an empty document.
@@ -320,18 +430,69 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_registry_is_refused_and_left_alone() {
-        for bytes in ["", "{\"version\":1", "[]", "{\"version\":2}"] {
+    fn what_is_no_registry_is_set_aside_once_and_the_last_good_one_goes_on() {
+        for bytes in ["", "{\"version\":1", "[]", "\u{0}\u{1}"] {
             let home = home();
+            let mut writer = file(&home);
+            writer.update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+            writer.update(WAIT, &mut Touch { now: 6, wanted: true }).expect("free");
             fs::write(home.paths.registry(), bytes).expect("written");
-            let error =
-                file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err(bytes);
-            assert!(matches!(error, StoreError::Unreadable { .. }), "{error}");
-            assert_eq!(text(&home), bytes);
-            assert!(!home.paths.lockfile().exists());
+
             let reading = file(&home).read().expect("readable");
-            assert!(reading.problem.is_some() && reading.document.records.is_empty());
+            assert_eq!(reading.document.updated_at(), 5, "the last good one is shown");
+            assert_eq!(reading.problem.expect("told").1, Source::LastGood);
+            assert_eq!(text(&home), bytes, "reading changes nothing");
+
+            // A transaction that changes nothing leaves the damage for who does.
+            let mut unchanged = Touch { now: 6, wanted: true };
+            assert_eq!(writer.update(WAIT, &mut unchanged).expect("free"), Committed::Unchanged);
+            for now in [7, 8] {
+                writer.update(WAIT, &mut Touch { now, wanted: true }).expect("free");
+            }
+            let recoveries = writer.take_recoveries();
+            assert_eq!(recoveries.len(), 1);
+            assert_eq!(recoveries[0].source, Some(Source::Memory));
+            assert_eq!(fs::read_to_string(&recoveries[0].set_aside).expect("kept"), bytes);
+            assert!(text(&home).contains("\"updatedAt\": 8"));
+            let good = fs::read_to_string(home.paths.last_good()).expect("kept");
+            assert!(good.contains("\"updatedAt\": 7"), "garbage is never the last good one");
         }
+    }
+
+    #[test]
+    fn damage_that_cannot_be_set_aside_is_not_overwritten() {
+        let home = home();
+        fs::write(home.paths.registry(), "garbage").expect("written");
+        let folder = Folder::create(&home.paths).expect("own");
+        fs::write(folder.path().join("quarantine"), "in the way").expect("written");
+        let error =
+            file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("refused");
+        assert_eq!(error.code(), Code::Corrupt, "{error}");
+        assert_eq!(text(&home), "garbage");
+    }
+
+    #[test]
+    fn a_newer_format_is_left_alone() {
+        let home = home();
+        fs::write(home.paths.registry(), "{\"version\":2}").expect("written");
+        let error =
+            file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("newer");
+        assert_eq!(error.code(), Code::UnsupportedVersion);
+        assert_eq!(text(&home), "{\"version\":2}");
+        assert!(!home.paths.lockfile().exists());
+        assert_eq!(file(&home).read().expect("told").problem.expect("told").1, Source::Empty);
+    }
+
+    #[test]
+    fn a_file_with_an_id_twice_is_kept_before_one_of_them_goes() {
+        let home = home();
+        let twice = r#"{"version":1,"updatedAt":1,"watchers":{"a":1,"a":2}}"#;
+        fs::write(home.paths.registry(), twice).expect("written");
+        let mut file = file(&home);
+        file.update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+        let recoveries = file.take_recoveries();
+        assert_eq!(fs::read_to_string(&recoveries[0].set_aside).expect("kept"), twice);
+        assert!(recoveries[0].to_string().contains("`a` stood there more than once"));
     }
 
     #[test]
@@ -356,7 +517,7 @@ mod tests {
             file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("held");
         let own = format!("process {}", std::process::id());
         assert!(error.to_string().contains(&own), "{error}");
-        assert_eq!(error.code(), argus_proto::Code::Locked);
+        assert_eq!(error.code(), Code::Locked);
     }
 
     #[test]
@@ -367,7 +528,7 @@ mod tests {
             .expect("a link");
         let error =
             file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("link");
-        assert_eq!(error.code(), argus_proto::Code::Permission);
+        assert_eq!(error.code(), Code::Permission);
         assert!(!home.paths.registry().exists());
     }
 

@@ -1,5 +1,7 @@
 //! Lays valid JSON out anew: white space and string escapes change, values do not.
 
+use crate::limits::JSON_DEPTH_MAX;
+
 /// How a text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout<'a> {
@@ -81,7 +83,11 @@ pub(super) fn depth(text: &str) -> usize {
 }
 
 fn new_line(layout: Layout<'_>, depth: usize, out: &mut String) {
-    if let Layout::Pretty { indent, .. } = layout {
+    // Deeper than anything argus writes itself the indentation alone could grow without bound:
+    // 20 kB of brackets would become 200 MB.
+    if let Layout::Pretty { indent, .. } = layout
+        && depth <= JSON_DEPTH_MAX
+    {
         out.push('\n');
         for _ in 0..depth {
             out.push_str(indent);

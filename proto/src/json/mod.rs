@@ -38,12 +38,23 @@ pub enum JsonError {
 
 /// Checks syntax and depth.
 pub fn check(text: &str) -> Result<(), JsonError> {
-    serde_json::from_str::<&RawValue>(text)
-        .map_err(|error| JsonError::Syntax(error.to_string()))?;
-    if layout::depth(text) > JSON_DEPTH_MAX {
+    check_syntax(text)?;
+    if is_too_deep(text) {
         return Err(JsonError::TooDeep);
     }
     Ok(())
+}
+
+/// Checks syntax, at any depth.
+pub fn check_syntax(text: &str) -> Result<(), JsonError> {
+    serde_json::from_str::<&RawValue>(text)
+        .map(|_| ())
+        .map_err(|error| JsonError::Syntax(error.to_string()))
+}
+
+/// Whether a valid text is nested deeper than argus works with.
+pub fn is_too_deep(text: &str) -> bool {
+    layout::depth(text) > JSON_DEPTH_MAX
 }
 
 /// The canonical form of a text that may come from anywhere.

@@ -30,7 +30,7 @@ pub fn members(text: &str) -> Result<Vec<(&str, &str)>, JsonError> {
     }
 
     if !text.trim_start().starts_with('{') {
-        return match super::check(text) {
+        return match super::check_syntax(text) {
             Ok(()) => Err(JsonError::NotAnObject),
             Err(error) => Err(error),
         };
@@ -59,6 +59,11 @@ impl Object {
     /// value and the first the place.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         super::check(text)?;
+        Object::parse_at_any_depth(text)
+    }
+
+    /// As [`Object::parse`], for a text whose values are only kept.
+    pub fn parse_at_any_depth(text: &str) -> Result<Self, JsonError> {
         let mut object = Object::default();
         for (key, value) in members(text)? {
             object.put(compact(key), compact(value));

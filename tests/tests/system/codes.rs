@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use argus_client::{Code, Mode, announcement};
+use argus_store::Folder;
 use argus_tests::{Stopped, TestContext, until};
 
 #[test]
@@ -43,6 +44,8 @@ fn every_code_is_raised_with_its_exit_code() {
 
     let context = TestContext::new();
     fs::write(context.registry(), "no registry").expect("own folder");
+    Folder::create(&context.paths()).expect("own folder");
+    fs::write(context.paths().folder().join("quarantine"), "in the way").expect("own folder");
     expect(&context, Code::Corrupt, &["announce", "--id", "x"]);
     fs::write(context.registry(), "{\"version\":2}").expect("own folder");
     expect(&context, Code::UnsupportedVersion, &["--direct", "announce", "--id", "x"]);
@@ -70,6 +73,7 @@ fn every_code_is_raised_with_its_exit_code() {
     let fly = context.rpc().call("fly", serde_json::json!({}));
     raised.insert(known(&fly["error"]["data"]["code"]));
     let mut ending = context.rpc();
+    ending.result("status", serde_json::json!({}));
     ending.send(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"shutdown\"}\n{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"list\"}\n");
     while let Some(answer) = ending.receive() {
         if answer["id"] == 2 {

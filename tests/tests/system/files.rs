@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use argus_client::method::List;
 use argus_client::{Mode, announcement};
 use argus_proto::json::Object;
-use argus_tests::TestContext;
+use argus_tests::{TestContext, until};
 
 /// As the TypeScript tools write it, with keys that argus does not know.
 const FROM_TYPESCRIPT: &str = include_str!("../golden/registry-1.json");
@@ -124,29 +124,111 @@ fn a_damaged_record_is_listed_and_kept_and_spoils_nothing() {
     assert_eq!(context.ids(), ["n", "null", "odd"]);
 }
 
+/// What the file of a test holds before it is damaged: the record `kept`, in `last-good.json` too.
+fn write_twice(context: &TestContext) {
+    for id in ["kept", "newer"] {
+        assert_eq!(context.argus(&["--direct", "announce", "--id", id]).code, 0);
+    }
+}
+
+fn quarantined(context: &TestContext) -> Vec<Vec<u8>> {
+    let Ok(entries) = fs::read_dir(context.paths().folder().join("quarantine")) else {
+        return Vec::new();
+    };
+    entries.map(|entry| fs::read(entry.expect("there").path()).expect("readable")).collect()
+}
+
 #[test]
-fn what_is_no_registry_is_left_alone_and_told() {
-    let rows: [(&[u8], &str, i32); 5] = [
-        (b"", "E_CORRUPT", 7),
-        (b"{\"version\":1", "E_CORRUPT", 7),
-        (b"\xff\xfe", "E_CORRUPT", 7),
-        (b"[]", "E_CORRUPT", 7),
-        (b"{\"version\":2,\"watchers\":{}}", "E_UNSUPPORTED_VERSION", 7),
-    ];
-    for (bytes, code, exit) in rows {
-        for direct in [&["--direct"][..], &[]] {
-            let context = TestContext::new();
-            fs::write(context.registry(), bytes).expect("own folder");
-            let arguments = [direct, &["--json", "announce", "--id", "x"]].concat();
-            let run = context.argus(&arguments);
-            assert_eq!((run.error()["code"].as_str(), run.code), (Some(code), exit), "{run:?}");
-            assert_eq!(fs::read(context.registry()).expect("still there"), bytes);
-            let run = context.argus(&["ls"]);
-            assert_eq!(run.code, 0, "{run:?}");
-            assert!(run.stderr.contains("cannot use"), "{run:?}");
-            assert!(!context.paths().lockfile().exists());
+fn what_is_no_registry_is_set_aside_and_the_last_good_one_goes_on() {
+    let garbage: [&[u8]; 4] = [b"", b"{\"version\":1", b"\xff\xfe", b"[]"];
+    for bytes in garbage {
+        let context = TestContext::new();
+        write_twice(&context);
+        fs::write(context.registry(), bytes).expect("own folder");
+        let run = context.argus(&["ls"]);
+        assert!(run.stdout.contains("kept"), "never silently empty: {run:?}");
+        assert!(run.stderr.contains("showing last-good.json"), "{run:?}");
+        assert_eq!(fs::read(context.registry()).expect("there"), bytes, "reading changes nothing");
+
+        let run = context.argus(&["--direct", "announce", "--id", "x"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(run.stderr.contains("its bytes are kept in"), "{run:?}");
+        assert_eq!(context.ids(), ["kept", "x"]);
+        assert_eq!(quarantined(&context), [bytes]);
+        let run = context.argus(&["--direct", "announce", "--id", "y"]);
+        assert_eq!(run.stderr, "", "told once");
+    }
+}
+
+#[test]
+fn a_daemon_mends_a_damaged_file_from_its_memory() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "a"]);
+    context.argus(&["announce", "--id", "b"]);
+    fs::write(context.registry(), b"garbage").expect("own file");
+    until("the file is whole again", || {
+        let text = fs::read_to_string(context.registry()).expect("there");
+        text.contains("\"b\"").then_some(())
+    });
+    assert_eq!(context.ids(), ["a", "b"]);
+    assert_eq!(quarantined(&context), [b"garbage"]);
+    let run = context.argus(&["status"]);
+    assert!(run.stderr.contains("went on with what was in memory"), "{run:?}");
+    assert_eq!(context.argus(&["ls"]).stderr, "", "it is no problem any more");
+    let log = fs::read_to_string(context.paths().log()).expect("a log");
+    assert!(log.contains("its bytes are kept in"), "{log}");
+}
+
+#[test]
+fn a_newer_format_is_left_alone_and_told() {
+    for way in [&["--direct"][..], &[]] {
+        let context = TestContext::new();
+        write_twice(&context);
+        let newer = b"{\"version\":2,\"watchers\":{}}";
+        fs::write(context.registry(), newer).expect("own folder");
+        let run = context.argus(&[way, &["--json", "announce", "--id", "x"]].concat());
+        assert_eq!((run.error()["code"].as_str(), run.code), (Some("E_UNSUPPORTED_VERSION"), 7));
+        let run = context.argus(&[way, &["ls"]].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(run.stderr.contains("its version is 2"), "{run:?}");
+        assert_eq!(fs::read(context.registry()).expect("there"), newer);
+        assert!(quarantined(&context).is_empty());
+        assert!(!context.paths().lockfile().exists());
+    }
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_set_aside_whole() {
+    let context = TestContext::new();
+    write_twice(&context);
+    let large = vec![b' '; 40 << 20];
+    fs::write(context.registry(), &large).expect("own folder");
+    let run = context.argus(&["announce", "--id", "x"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(context.ids(), ["kept", "x"]);
+    assert_eq!(quarantined(&context), [large]);
+}
+
+#[test]
+fn records_that_cannot_be_read_do_not_cost_the_others() {
+    let context = TestContext::new();
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let text = format!(
+        r#"{{"version":1,"updatedAt":1,"watchers":{{"deep":{{"id":"deep","x":{deep}}},"twice":1,"null":null,"twice":2}}}}"#
+    );
+    fs::write(context.registry(), &text).expect("own folder");
+    for way in [&["--direct"][..], &[]] {
+        let run = context.argus(&[way, &["announce", "--id", "x"]].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        let run = context.argus(&[way, &["--json", "ls"]].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        for id in ["deep", "twice", "null", "x"] {
+            assert!(run.stdout.contains(&format!("\"id\":\"{id}\"")), "{id}");
         }
     }
+    assert_eq!(quarantined(&context), [text.as_bytes()], "one of the two is nowhere else");
+    let kept = fs::read_to_string(context.registry()).expect("there");
+    assert!(kept.contains(&"[".repeat(9_000)), "the deep one is kept as it was");
 }
 
 #[test]

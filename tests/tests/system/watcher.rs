@@ -103,7 +103,7 @@ fn a_broken_registry_neither_ends_nor_blocks_the_program() {
     let context = TestContext::new();
     let watcher = Watcher::start(fast(&context, Mode::Direct), announcement("app").build())
         .expect("announced");
-    std::fs::write(context.registry(), "not a registry").expect("own file");
+    std::fs::write(context.registry(), "{\"version\":2}").expect("own file");
     until("a heartbeat has failed", || {
         matches!(watcher.standing(), Standing::Failing(_)).then_some(())
     });

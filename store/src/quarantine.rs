@@ -1,0 +1,49 @@
+//! What cannot be read is set aside, never thrown away.
+//!
+//! The copies are named after their content, so the same damage is kept once however often it is
+//! met. argus never deletes any.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{StoreError, StoreResult};
+use crate::folder::Folder;
+use crate::platform;
+
+const FOLDER: &str = "quarantine";
+
+/// Copies the file at `path` into the quarantine, durably. Returns where the copy is.
+pub(crate) fn set_aside(path: &Path, folder: &Folder) -> StoreResult<PathBuf> {
+    let quarantine = folder.path().join(FOLDER);
+    let copied = Folder::create_at(quarantine.clone())
+        .map_err(io::Error::other)
+        .and_then(|folder| copy(path, folder.path()));
+    copied.map_err(|source| StoreError::NotSetAside { path: path.to_owned(), quarantine, source })
+}
+
+fn copy(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
+    let mut source = File::open(path)?;
+    let mut temp = tempfile::Builder::new().prefix(".argus-").tempfile_in(quarantine)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let read = source.read(&mut chunk)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&chunk[..read]);
+        temp.write_all(&chunk[..read])?;
+    }
+    let hash: String = hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let target = quarantine.join(format!("{stem}-{hash}.json"));
+    if !fs::exists(&target)? {
+        temp.as_file().sync_all()?;
+        temp.persist(&target).map_err(|error| error.error)?;
+        platform::sync_folder(quarantine)?;
+    }
+    Ok(target)
+}
