@@ -11,11 +11,11 @@ use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::engine::{self, Change, Context, Reason};
 use argus_proto::error::{Code, Error, Result};
-use argus_proto::method::Heartbeat;
 use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
 
+use crate::refreshes::Refresh;
 use crate::registry::Message;
 
 /// A change that waits to become durable.
@@ -34,13 +34,6 @@ pub(crate) struct Limits {
     pub(crate) lock_wait_until: Instant,
     /// Whether the caller has gone away.
     pub(crate) is_gone: Box<dyn Fn() -> bool + Send>,
-}
-
-/// A heartbeat that is in memory, and goes into the file with the next commit.
-#[derive(Debug, Clone)]
-pub(crate) struct Refresh {
-    pub(crate) heartbeat: Heartbeat,
-    pub(crate) at: u64,
 }
 
 /// Work for the thread.

@@ -8,6 +8,7 @@ mod lifecycle;
 mod log;
 mod options;
 mod platform;
+mod refreshes;
 mod registry;
 mod serve;
 mod session;

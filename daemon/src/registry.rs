@@ -5,9 +5,8 @@
 //! 2. One batch is on its way to the disk at most; what comes meanwhile waits for the next.
 //! 3. Readers take a snapshot and wait for nobody.
 
-use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::Collection;
@@ -19,14 +18,13 @@ use argus_proto::{Answer, Request};
 use argus_store::{RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
-use crate::commit::{self, Done, Job, Limits, Pending, Refresh};
+use crate::commit::{self, Done, Job, Limits, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
+use crate::refreshes::{Refresh, Refreshes};
 
 /// The most messages that wait for the registry; further senders wait.
 const MESSAGES_MAX: usize = 1024;
-/// How long a heartbeat stays in memory alone. The promise is 5 s; the write takes the rest.
-const REFRESH_WRITE_AFTER: Duration = Duration::from_millis(4000);
 /// How often the file is looked at for what others wrote. The promise is 1 s.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -384,41 +382,4 @@ fn with_cursor(mut answer: Answer, cursor: String) -> Answer {
         announced.cursor = Some(cursor);
     }
     answer
-}
-
-/// The heartbeats that are in memory and in no file: the last of each record.
-#[derive(Default)]
-struct Refreshes {
-    by_id: HashMap<String, Refresh>,
-    since: Option<Instant>,
-}
-
-impl Refreshes {
-    fn add(&mut self, refresh: Refresh) {
-        self.since.get_or_insert_with(Instant::now);
-        self.by_id.insert(refresh.heartbeat.id.clone(), refresh);
-    }
-
-    /// A later heartbeat of the same record has come meanwhile, or not.
-    fn put_back(&mut self, refresh: Refresh) {
-        self.since.get_or_insert_with(Instant::now);
-        self.by_id.entry(refresh.heartbeat.id.clone()).or_insert(refresh);
-    }
-
-    fn are_due(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() >= REFRESH_WRITE_AFTER)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
-    }
-
-    fn to_vec(&self) -> Vec<Refresh> {
-        self.by_id.values().cloned().collect()
-    }
-
-    fn take(&mut self) -> Vec<Refresh> {
-        self.since = None;
-        std::mem::take(&mut self.by_id).into_values().collect()
-    }
 }

@@ -16,6 +16,7 @@ pub mod lockfile;
 mod paths;
 mod platform;
 mod quarantine;
+mod recovery;
 mod registry_file;
 pub mod wait;
 
@@ -23,5 +24,6 @@ pub use error::{StoreError, StoreResult};
 pub use folder::Folder;
 pub use kernel_lock::KernelLock;
 pub use paths::{Paths, locate_registry};
-pub use registry_file::{Committed, Reading, Recovery, RegistryFile, Source, Transaction};
+pub use recovery::{Recovery, Source};
+pub use registry_file::{Committed, Reading, RegistryFile, Transaction};
 pub use wait::Wait;
