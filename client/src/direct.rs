@@ -12,27 +12,35 @@ use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::resolve::{self, Resolution};
 use argus_proto::method::{Resolve, Warning};
 use argus_proto::{Answer, Request};
+use argus_store::lockfile::StaleAfter;
 use argus_store::{Paths, Reading, RegistryFile, Transaction};
 
 use crate::options::Options;
+
+/// How many files are kept for the next call, with what was last seen of them.
+const IDLE_FILES_MAX: usize = 4;
 
 /// The file of one registry. Calls block; who must not calls on a thread.
 #[derive(Clone)]
 pub(crate) struct Direct {
     collection: &'static Collection,
-    file: Arc<Mutex<RegistryFile>>,
-    notices: Arc<Mutex<Vec<Warning>>>,
+    paths: Paths,
+    stale_after: StaleAfter,
     lock_wait: Duration,
+    /// Nobody waits for one: who finds none opens another, and the store puts them in order.
+    idle: Arc<Mutex<Vec<RegistryFile>>>,
+    notices: Arc<Mutex<Vec<Warning>>>,
 }
 
 impl Direct {
     pub(crate) fn new(paths: Paths, options: &Options) -> Self {
-        let collection = &WATCHERS;
         Direct {
-            collection,
-            file: Arc::new(Mutex::new(RegistryFile::new(paths, collection, options.stale_after))),
-            notices: Arc::default(),
+            collection: &WATCHERS,
+            paths,
+            stale_after: options.stale_after,
             lock_wait: options.lock_wait,
+            idle: Arc::default(),
+            notices: Arc::default(),
         }
     }
 
@@ -75,7 +83,10 @@ impl Direct {
     }
 
     fn read(&self) -> Result<Reading> {
-        Ok(self.lock().read()?)
+        let file = self.take_file();
+        let reading = file.read();
+        self.put_file(file);
+        Ok(reading?)
     }
 
     fn warnings(&self, reading: &Reading) -> Vec<Warning> {
@@ -97,7 +108,7 @@ impl Direct {
     }
 
     fn problem(&self, problem: &Unreadable) -> Error {
-        problem.at(&self.lock().paths().registry().to_string_lossy())
+        problem.at(&self.paths.registry().to_string_lossy())
     }
 
     fn resolve(&self, request: &Resolve, until: Instant) -> Result<resolve::Resolved> {
@@ -116,11 +127,13 @@ impl Direct {
     }
 
     fn change(&self, request: &Request, until: Instant) -> Result<Answer> {
-        let mut file = self.lock();
+        let mut file = self.take_file();
         let wait = self.lock_wait.min(until.saturating_duration_since(Instant::now()));
         let mut change = Change { request, context: self.context(), outcome: None };
-        file.update(wait, &mut change)?;
+        let updated = file.update(wait, &mut change);
         let recoveries = file.take_recoveries().into_iter();
+        self.put_file(file);
+        updated?;
         self.notices().extend(
             recoveries
                 .map(|recovery| Warning { code: Code::Corrupt, message: recovery.to_string() }),
@@ -146,9 +159,22 @@ impl Direct {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, RegistryFile> {
-        // After a panic in here the file is read again: what is known of it is set last.
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    fn take_file(&self) -> RegistryFile {
+        let idle = self.idle().pop();
+        idle.unwrap_or_else(|| {
+            RegistryFile::new(self.paths.clone(), self.collection, self.stale_after)
+        })
+    }
+
+    fn put_file(&self, file: RegistryFile) {
+        let mut idle = self.idle();
+        if idle.len() < IDLE_FILES_MAX {
+            idle.push(file);
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<RegistryFile>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,6 +18,7 @@ mod platform;
 mod quarantine;
 mod recovery;
 mod registry_file;
+mod turn;
 pub mod wait;
 
 pub use error::{StoreError, StoreResult};

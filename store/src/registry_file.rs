@@ -18,6 +18,7 @@ use crate::lockfile::{Lockfile, StaleAfter};
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
 use crate::recovery::{Damage, Recovery, Source};
+use crate::turn::Turn;
 use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
@@ -161,6 +162,7 @@ impl RegistryFile {
         transaction: &mut impl Transaction,
     ) -> StoreResult<Committed> {
         let mut wait = Wait::new(wait);
+        let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
         let folder = self.checked_folder()?;
         let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
         let mut lockfile = Lockfile::acquire(&self.paths.lockfile(), self.stale_after, &mut wait)?;

@@ -24,12 +24,17 @@ impl Wait {
     /// Sleeps until the next attempt: a little longer each time, and never in step with others.
     /// Tells whether there is time for one.
     pub fn pause(&mut self) -> bool {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.left();
         if left.is_zero() {
             return false;
         }
         std::thread::sleep(self.next_pause().min(left));
         true
+    }
+
+    /// How much of the time is left.
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// How long to pause before the next attempt, for those who must not sleep here.

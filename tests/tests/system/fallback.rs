@@ -173,6 +173,27 @@ fn a_blocking_client_may_be_used_inside_a_runtime_and_by_many_threads() {
 }
 
 #[test]
+fn the_threads_of_one_program_take_turns_in_direct_mode() {
+    let context = TestContext::new();
+    let shared = context.client(Mode::Direct);
+    std::thread::scope(|scope| {
+        for number in 0..32 {
+            let (shared, context) = (&shared, &context);
+            scope.spawn(move || {
+                // Half of them share a client, the others have one of their own.
+                let own = context.client(Mode::Direct);
+                let client = if number.is_multiple_of(2) { shared } else { &own };
+                for round in 0..4 {
+                    let id = format!("thread-{number}-{round}");
+                    client.announce(announcement(&id).build()).expect("its turn comes in time");
+                }
+            });
+        }
+    });
+    assert_eq!(context.ids().len(), 128);
+}
+
+#[test]
 fn an_asynchronous_client_serves_many_calls_at_once() {
     let context = TestContext::new();
     let runtime =
