@@ -177,7 +177,7 @@ fn the_threads_of_one_program_take_turns_in_direct_mode() {
     let context = TestContext::new();
     let shared = context.client(Mode::Direct);
     std::thread::scope(|scope| {
-        for number in 0..32 {
+        for number in 0..32_u32 {
             let (shared, context) = (&shared, &context);
             scope.spawn(move || {
                 // Half of them share a client, the others have one of their own.
