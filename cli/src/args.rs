@@ -101,10 +101,10 @@ pub(crate) struct Announce {
     #[arg(long, value_name = "H")]
     pub(crate) host: Option<String>,
     /// The port it listens on
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub(crate) port: Option<u16>,
     /// Its process [default: the one that calls argus]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) pid: Option<u32>,
     /// The folder it works in
     #[arg(long, value_name = "DIR")]
@@ -126,7 +126,7 @@ pub(crate) struct Heartbeat {
     #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
     pub(crate) id: String,
     /// Only if it belongs to this process
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) pid: Option<u32>,
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Remove {
     #[arg(value_name = "ID", required = true, add = ArgValueCompleter::new(complete_ids))]
     pub(crate) ids: Vec<String>,
     /// Only if they belong to this process
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) pid: Option<u32>,
     /// Only if the content is this one, as `get --json` tells
     #[arg(long, value_name = "ETAG")]
@@ -207,6 +207,13 @@ pub(crate) struct Man {
 
 /// Reads `500ms`, `5s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "a time is a number with its unit: 500ms, 5s, 10m, 2h".to_owned())
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "a time is a number with its unit: 500ms, 5s, 10m, 2h".to_owned())?;
+    if duration > DURATION_MAX {
+        return Err("at most 365days are taken".to_owned());
+    }
+    Ok(duration)
 }
+
+/// Beyond this it is a slip of the finger, and no clock could count it.
+const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);

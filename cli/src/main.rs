@@ -9,6 +9,7 @@ mod table;
 use std::process::ExitCode;
 
 use argus_client::{Code, Error};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use clap_complete::CompleteEnv;
 
@@ -48,8 +49,15 @@ fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::from(error.exit_code().try_into().unwrap_or(2));
     }
     let text = error.render().to_string();
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let message = lines.next().unwrap_or("the command line cannot be read");
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    // Up to the usage: the first line alone may end with a colon.
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let message = lines.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let message = message.trim_end_matches("For more information, try '--help'.").trim_end();
+    let message = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a verb is missing",
+        _ => message,
+    };
     Output { json: true }.error(&Error::new(Code::Usage, message).hint("argus --help"))
 }

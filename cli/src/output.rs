@@ -8,6 +8,11 @@ use argus_client::{Client, Code, Error, Result};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
+/// Other programs write records too: nothing in one may move the cursor of a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// How this call prints.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -57,9 +62,10 @@ impl Output {
                 let _ = self.text(&(line + "\n"));
             }
         } else {
-            anstream::eprintln!("{} {} ({})", "error:".red().bold(), error.message, error.code);
+            let message = printable(&error.message);
+            anstream::eprintln!("{} {message} ({})", "error:".red().bold(), error.code);
             if let Some(hint) = &error.hint {
-                anstream::eprintln!("{} {hint}", "help:".cyan().bold());
+                anstream::eprintln!("{} {}", "help:".cyan().bold(), printable(hint));
             }
         }
         ExitCode::from(error.code.exit_code())
@@ -67,7 +73,7 @@ impl Output {
 
     /// Prints what is wrong although the call succeeded.
     pub(crate) fn warning(self, message: &str) {
-        anstream::eprintln!("{} {message}", "warning:".yellow().bold());
+        anstream::eprintln!("{} {}", "warning:".yellow().bold(), printable(message));
     }
 
     /// Prints what is wrong with the file.

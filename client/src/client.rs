@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use argus_proto::call::{Call, Kind, Method};
 use argus_proto::error::{Code, Error, Result};
-use argus_proto::limits::REQUEST_DEADLINE;
+use argus_proto::limits::{CALL_TIMEOUT, REQUEST_DEADLINE};
 use argus_proto::method::*;
 use argus_proto::{Answer, Request};
 use argus_store::kernel_lock::OWNER_LOCK;
@@ -41,6 +41,9 @@ struct Inner {
     direct: Direct,
     route: watch::Sender<Route>,
 }
+
+/// A longer time than this for one call is taken for this.
+const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What the daemon made of a request.
 enum Reached {
@@ -163,20 +166,20 @@ impl Client {
     /// `E_UNREACHABLE` or `E_TIMEOUT` where only the daemon may be asked and does not answer.
     pub async fn status(&self) -> Result<Overview> {
         let registry = self.inner.paths.registry().to_string_lossy().into_owned();
+        let is_direct = self.inner.options.mode == Mode::Direct;
         match self.call(Status {}).await {
             Ok(report) => Ok(Overview {
                 registry,
-                mode: "daemon".to_owned(),
+                mode: if is_direct { "direct" } else { "daemon" }.to_owned(),
                 warnings: report.warnings.clone(),
                 daemon: Some(report),
             }),
             Err(error) if self.inner.options.mode == Mode::DaemonOnly => Err(error),
-            Err(_) => {
+            Err(error) => {
                 let mut warnings = self.look().await?;
-                if let Some(reason) = self.route().reason
-                    && reason.code != Code::Unreachable
-                {
-                    warnings.push(Warning { code: reason.code, message: reason.message });
+                // That none is running is no warning; that one does not answer is.
+                if error.code != Code::Unreachable {
+                    warnings.push(Warning { code: error.code, message: error.message });
                 }
                 Ok(Overview { registry, mode: "direct".to_owned(), daemon: None, warnings })
             }
@@ -197,9 +200,9 @@ impl Client {
     /// `E_UNREACHABLE` where none is running; `E_TIMEOUT` where it takes too long.
     pub async fn stop_daemon(&self) -> Result<Stopping> {
         let stopping = self.shutdown().await?;
-        let folder = Folder::open(self.inner.paths.folder())?;
-        let mut wait = Wait::new(self.options().request_timeout);
-        let until = Instant::now() + self.options().request_timeout;
+        let folder = Folder::open_as_it_is(self.inner.paths.folder())?;
+        let mut wait = Wait::new(CALL_TIMEOUT);
+        let until = Instant::now() + self.options().request_timeout.min(CALL_TIMEOUT_MAX);
         while KernelLock::try_acquire(&folder, OWNER_LOCK)?.is_none() {
             if Instant::now() >= until {
                 return Err(Error::new(Code::Timeout, "argusd was asked to end and still runs")
@@ -213,8 +216,13 @@ impl Client {
     /// Makes sure that a daemon is there, and starts one if not.
     ///
     /// # Errors
-    /// Why none could be started: `E_UNREACHABLE`, `E_TIMEOUT`, `E_PERMISSION`.
+    /// Why none could be started: `E_UNREACHABLE`, `E_TIMEOUT`, `E_PERMISSION`; `E_USAGE` in direct
+    /// mode.
     pub async fn start_daemon(&self) -> Result<StatusReport> {
+        if self.inner.options.mode == Mode::Direct {
+            return Err(Error::new(Code::Usage, "in direct mode no daemon is started")
+                .hint("leave out --direct, and unset ARGUS_DAEMON"));
+        }
         let connection = self.inner.link.connection(true, true).await?;
         let deadline = Instant::now() + REQUEST_DEADLINE;
         let answer = connection.call(self.envelope(Status {}.into(), deadline), deadline).await;
@@ -233,19 +241,23 @@ impl Client {
 
     async fn request(&self, request: Request) -> Result<Answer> {
         let options = &self.inner.options;
-        let until = Instant::now() + options.request_timeout;
-        let (sent, reason) = if options.mode == Mode::Direct {
+        let until = Instant::now() + options.request_timeout.min(CALL_TIMEOUT_MAX);
+        // What is about the daemon itself is asked of the daemon, whichever way the others go.
+        let is_about_daemon = request.kind() == Kind::Control;
+        let (sent, reason) = if options.mode == Mode::Direct && !is_about_daemon {
             (false, None)
         } else {
             match self.through_daemon(&request, until).await {
                 Reached::Answered(result) => {
-                    self.note_route(Route::daemon());
+                    if options.mode != Mode::Direct {
+                        self.note_route(Route::daemon());
+                    }
                     return result;
                 }
                 Reached::Not { sent, reason } => (sent, Some(reason)),
             }
         };
-        if options.mode == Mode::DaemonOnly {
+        if options.mode == Mode::DaemonOnly || is_about_daemon {
             return Err(without_fallback(&request, sent, reason));
         }
         self.note_route(Route::direct(reason.clone()));
@@ -262,7 +274,7 @@ impl Client {
         let link = &self.inner.link;
         // Reads must not change anything, and whoever stops a daemon does not want a new one.
         let may_spawn = is_change(request);
-        let insist = self.inner.options.mode == Mode::DaemonOnly;
+        let insist = self.inner.options.mode == Mode::DaemonOnly || request.kind() == Kind::Control;
         let mut sent = false;
         let mut ended = None;
         for _ in 0..2 {
@@ -293,7 +305,7 @@ impl Client {
                     ended = Some(Error::new(Code::Unreachable, "argusd ended in the middle"));
                 }
                 Err(Unanswered::Late) => {
-                    let reason = late(REQUEST_DEADLINE);
+                    let reason = late(REQUEST_DEADLINE.min(self.options().request_timeout));
                     link.rest(&connection, reason.clone()).await;
                     return Reached::Not { sent: true, reason };
                 }
@@ -353,7 +365,7 @@ async fn on_a_thread<T: Send + 'static>(
 }
 
 fn late(after: Duration) -> Error {
-    Error::new(Code::Timeout, format!("argusd did not answer within {} s", after.as_secs_f32()))
+    Error::new(Code::Timeout, format!("argusd did not answer within {:.1} s", after.as_secs_f32()))
         .hint("argus daemon status")
 }
 
@@ -363,8 +375,8 @@ fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Err
         return unknown(&reason.message);
     }
     match reason.code {
-        Code::Timeout => reason,
-        Code::Unreachable => reason,
+        // These say themselves what is to be done.
+        Code::Timeout | Code::Unreachable | Code::Busy | Code::Permission => reason,
         _ => Error { code: Code::Unreachable, ..reason },
     }
 }

@@ -120,6 +120,13 @@ impl Direct {
             Resolution::Done(resolved) => Ok(resolved),
             Resolution::Probe(candidates) => {
                 let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(Error::new(
+                        Code::Timeout,
+                        "there was no time left to ask the watchers whether they answer",
+                    )
+                    .hint("argus resolve ID, or a longer --request-timeout"));
+                }
                 let answering = reachable(&candidates, RESOLVE_TIMEOUT.min(left));
                 resolve::finish(candidates.len(), &answering)
             }

@@ -105,7 +105,7 @@ impl Link {
     }
 
     async fn open(&self, may_spawn: bool) -> Result<Connection> {
-        match Folder::open(self.paths.folder()) {
+        match Folder::open_as_it_is(self.paths.folder()) {
             Ok(_) => {}
             Err(error) if error.code() == Code::Permission => return Err(error.into()),
             // No folder yet: nobody listens in it.

@@ -172,14 +172,15 @@ struct Failures(Vec<u64>);
 impl Failures {
     fn read(lock: &mut KernelLock) -> Self {
         let now = clock::wall_ms();
-        let window = FAILURES_WINDOW.as_millis() as u64;
         let noted: Vec<u64> = serde_json::from_str(&lock.note()).unwrap_or_default();
-        // A time in the future is from before somebody set the clock.
-        Failures(noted.into_iter().filter(|at| *at <= now && now - *at < window).collect())
+        // A time in the future is from before somebody set the clock. The first of three can be
+        // a window older than the last, and the last a window old.
+        let remembered = 2 * FAILURES_WINDOW.as_millis() as u64;
+        Failures(noted.into_iter().filter(|at| *at <= now && now - *at < remembered).collect())
     }
 
     fn check(&self, paths: &Paths) -> Result<()> {
-        if self.0.len() < FAILURES_MAX {
+        if !self.is_time_to_rest(clock::wall_ms()) {
             return Ok(());
         }
         Err(Error::new(
@@ -190,6 +191,14 @@ impl Failures {
             ),
         )
         .hint(format!("see why: argus --registry {} daemon run", paths.registry().display())))
+    }
+
+    /// Whether the last failures came within a window, and the last of them less than one ago.
+    fn is_time_to_rest(&self, now: u64) -> bool {
+        let window = FAILURES_WINDOW.as_millis() as u64;
+        let Some(first) = self.0.len().checked_sub(FAILURES_MAX) else { return false };
+        let (first, last) = (self.0[first], self.0[self.0.len() - 1]);
+        last.saturating_sub(first) < window && now.saturating_sub(last) < window
     }
 
     fn add(&mut self, lock: &mut KernelLock) {
@@ -207,5 +216,26 @@ impl Failures {
     fn write(&self, lock: &mut KernelLock) {
         // Advice only: without it the next one tries once more.
         let _ = lock.set_note(&serde_json::json!(self.0).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_failures_within_a_minute_are_followed_by_a_minute_of_rest() {
+        let rows: [(&[u64], u64, bool); 6] = [
+            (&[], 0, false),
+            (&[0, 1_000], 2_000, false),
+            (&[0, 1_000, 59_000], 60_000, true),
+            (&[0, 1_000, 59_000], 118_999, true),
+            (&[0, 1_000, 59_000], 119_000, false),
+            (&[0, 1_000, 61_000], 62_000, false),
+        ];
+        for (failures, now, rests) in rows {
+            let failures = Failures(failures.to_vec());
+            assert_eq!(failures.is_time_to_rest(now), rests, "{:?} {now}", failures.0);
+        }
     }
 }

@@ -72,6 +72,8 @@ pub(crate) fn start(
 ) -> std::io::Result<mpsc::Sender<Job>> {
     let (jobs, inbox) = mpsc::channel();
     std::thread::Builder::new().name("commit".into()).spawn(move || {
+        // Whoever waits for this thread would wait for ever. Without the daemon all go on.
+        let _end = EndOnPanic;
         while let Ok(job) = inbox.recv() {
             let done = match job {
                 Job::Commit(pending, refreshes) => {
@@ -86,6 +88,17 @@ pub(crate) fn start(
         }
     })?;
     Ok(jobs)
+}
+
+struct EndOnPanic;
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the commit thread panicked; ending");
+            std::process::abort();
+        }
+    }
 }
 
 fn look(file: &mut RegistryFile) -> Done {
@@ -153,7 +166,7 @@ fn commit(
             }
             // Only those whose own wait has run out are told; the others go on waiting.
             Err(error @ StoreError::Locked { .. }) => {
-                done.answers.extend(batch.give_up_waiting(&error.into()));
+                batch.give_up_waiting(&error.into());
                 if batch.entries.is_empty() {
                     return batch.leave_unwritten(done, file);
                 }
@@ -254,14 +267,16 @@ impl Batch {
         done
     }
 
-    fn give_up_waiting(&mut self, error: &Error) -> Vec<(Pending, Result<Answer>)> {
+    /// Tells those whose wait has run out, at once: their deadline is near.
+    fn give_up_waiting(&mut self, error: &Error) {
         let now = Instant::now();
-        let (waited_in_vain, others) = std::mem::take(&mut self.entries)
+        let (waited_in_vain, others): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.entries)
             .into_iter()
             .partition(|entry| entry.pending.limits.lock_wait_until <= now);
         self.entries = others;
-        let waited_in_vain: Vec<Entry> = waited_in_vain;
-        waited_in_vain.into_iter().map(|entry| (entry.pending, Err(error.clone()))).collect()
+        for entry in waited_in_vain {
+            let _ = entry.pending.reply.send(Err(error.clone()));
+        }
     }
 }
 
@@ -279,11 +294,9 @@ impl Transaction for Batch {
         let mut differs = false;
         self.changes.truncate(self.external);
         for refresh in &self.refreshes {
-            let request = refresh.heartbeat.clone().into();
-            // A record that is gone or another's is not revived.
-            if let Ok(outcome) = engine::apply(&next, &request, self.context(refresh.at, 0)) {
-                next = outcome.document;
-                differs |= outcome.differs;
+            if let Some(refreshed) = refresh.apply(&next, self.collection) {
+                next = refreshed;
+                differs = true;
             }
         }
         for at in 0..self.entries.len() {

@@ -76,7 +76,7 @@ impl Daemon {
             }],
             commits,
             commit_latency,
-            warnings: [&snapshot.warnings[..], &snapshot.incidents].concat(),
+            warnings: [snapshot.warnings(), snapshot.incidents.clone()].concat(),
         }
     }
 }

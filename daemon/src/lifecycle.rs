@@ -24,9 +24,15 @@ const OWNER_WAIT: Duration = Duration::from_millis(2500);
 /// How often the daemon looks whether its socket, lock and folder are still in place.
 const SELF_CHECK_EVERY: Duration = Duration::from_secs(1);
 /// How long the ending may take; what is still open then is cut off.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1700);
 /// How long to pause when there is no descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors that are kept for the file, its locks and the log, however many connections come.
+const DESCRIPTORS_RESERVED: usize = 32;
+/// How long connections may take to get their last answers. What is in memory is written after
+/// that in any case.
+const SESSIONS_DRAIN_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// How a daemon is run.
 #[derive(Debug, Clone)]
@@ -34,14 +40,20 @@ pub(crate) struct Settings {
     pub(crate) idle_timeout: Duration,
     pub(crate) lock_wait: Duration,
     pub(crate) stale_after: StaleAfter,
+    pub(crate) connections_max: usize,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl Settings {
+    /// The defaults, for a process that may have so many descriptors.
+    pub(crate) fn for_descriptors(descriptors: Option<u64>) -> Self {
+        let descriptors = descriptors.map_or(usize::MAX, |limit| limit as usize);
         Settings {
             idle_timeout: Duration::from_secs(600),
             lock_wait: argus_store::wait::LOCK_WAIT,
             stale_after: StaleAfter::default(),
+            connections_max: CONNECTIONS_MAX
+                .min(descriptors.saturating_sub(DESCRIPTORS_RESERVED))
+                .max(1),
         }
     }
 }
@@ -111,7 +123,7 @@ pub(crate) async fn run(
     ready(&daemon)?;
 
     tokio::spawn(stop_on_signal(daemon.clone()));
-    let binding = listen(&daemon, binding, &ownership, settings.idle_timeout).await;
+    let binding = listen(&daemon, binding, &ownership, &settings).await;
     tracing::info!("ending: {}", daemon.stop.requested().await);
 
     // No name any more: whoever comes now starts the next daemon, which waits for the owner lock.
@@ -119,12 +131,14 @@ pub(crate) async fn run(
     remove_endpoint(&daemon);
     drop(binding);
     let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
-        daemon.sessions.all_gone().await;
+        if tokio::time::timeout(SESSIONS_DRAIN_TIMEOUT, daemon.sessions.all_gone()).await.is_err() {
+            tracing::warn!("ended before everyone had read his answers");
+        }
         daemon.registry.finish().await;
     })
     .await;
     if drained.is_err() {
-        tracing::warn!("ended before everything was answered or written");
+        tracing::warn!("ended before everything was written");
     }
     Ok(())
 }
@@ -134,14 +148,15 @@ async fn listen(
     daemon: &Arc<Daemon>,
     mut binding: Binding,
     ownership: &Ownership,
-    idle_timeout: Duration,
+    settings: &Settings,
 ) -> Binding {
+    let idle_timeout = settings.idle_timeout;
     let mut check = tokio::time::interval(SELF_CHECK_EVERY.min(idle_timeout));
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             accepted = binding.accept() => match accepted {
-                Ok(stream) => welcome(daemon, stream),
+                Ok(stream) => welcome(daemon, stream, settings.connections_max),
                 Err(error) => {
                     // No descriptor is left, most likely: those who are served go on being so.
                     tracing::warn!("cannot accept a connection: {error}");
@@ -181,19 +196,19 @@ fn look_after(
     }
 }
 
-fn welcome(daemon: &Arc<Daemon>, stream: platform::Stream) {
+fn welcome(daemon: &Arc<Daemon>, stream: platform::Stream, connections_max: usize) {
     if !platform::is_own_user(&stream) {
         tracing::warn!("refused a connection of another user");
         return;
     }
-    let is_full = daemon.sessions.count() >= CONNECTIONS_MAX;
+    let is_full = daemon.sessions.count() >= connections_max;
     let entered = Sessions::enter(daemon);
     let daemon = daemon.clone();
     tokio::spawn(async move {
         let ended = if is_full {
             let error = Error::new(
                 Code::Busy,
-                format!("argusd has {CONNECTIONS_MAX} connections, the most it takes"),
+                format!("argusd has {connections_max} connections, the most it takes"),
             );
             session::refuse(stream, error).await
         } else {
@@ -217,7 +232,7 @@ async fn stop_on_signal(daemon: Arc<Daemon>) {
 fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
     let process = ThisMachine.identify(std::process::id());
     let endpoint = serde_json::json!({
-        "path": daemon.paths.socket(),
+        "path": daemon.paths.socket().to_string_lossy(),
         "pid": std::process::id(),
         "startTime": process.map(|process| process.start_time),
         "instance": &*daemon.instance,
@@ -228,6 +243,14 @@ fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
     Ok(atomic::replace_volatile(&daemon.paths.endpoint(), &text)?)
 }
 
+/// If the folder was replaced meanwhile, the file in it is the next daemon's.
 fn remove_endpoint(daemon: &Daemon) {
-    let _ = std::fs::remove_file(daemon.paths.endpoint());
+    let path = daemon.paths.endpoint();
+    let own = std::fs::read(&path)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+        .is_some_and(|endpoint| endpoint["instance"] == *daemon.instance);
+    if own {
+        let _ = std::fs::remove_file(path);
+    }
 }

@@ -23,6 +23,9 @@ use crate::daemon::{Daemon, VERSION};
 use crate::lifecycle::{Ownership, Settings};
 use crate::options::{Options, Parsed};
 
+/// The most threads for long listings and for asking watchers; further work waits for one.
+const WORK_THREADS_MAX: usize = 8;
+
 fn main() -> ExitCode {
     let options = match options::parse(std::env::args_os().skip(1)) {
         Ok(Parsed::Run(options)) => options,
@@ -52,12 +55,15 @@ fn run(options: &Options) -> anyhow::Result<()> {
     if options.detached {
         platform::detach()?;
     }
-    platform::raise_descriptor_limit();
+    let descriptors = platform::raise_descriptor_limit();
     let ownership = Ownership::take(paths.clone())?;
     log::start(&paths.log(), !options.detached)?;
-    let mut settings = Settings::default();
+    let mut settings = Settings::for_descriptors(descriptors);
     settings.idle_timeout = options.idle_timeout.unwrap_or(settings.idle_timeout);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(WORK_THREADS_MAX)
+        .enable_all()
+        .build()?;
     let ended = runtime
         .block_on(lifecycle::run(ownership, settings, |daemon| report_ready(options, daemon)));
     if let Err(error) = &ended {

@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use argus_presence::ThisMachine;
+use argus_proto::collection::Collection;
+use argus_proto::document::Document;
+use argus_proto::engine::{self, Context};
 use argus_proto::method::Heartbeat;
 
 /// How long a heartbeat stays in memory alone. The promise is 5 s; the write takes the rest.
@@ -14,6 +18,21 @@ pub(crate) struct Refresh {
     pub(crate) heartbeat: Heartbeat,
     /// In milliseconds since the epoch.
     pub(crate) at: u64,
+}
+
+impl Refresh {
+    /// The document with this heartbeat in it; `None` where that makes no difference. It revives
+    /// no record, touches none of another process, and never makes one older.
+    pub(crate) fn apply(&self, document: &Document, collection: &Collection) -> Option<Document> {
+        let known = document.records.get(&self.heartbeat.id)?.watcher()?;
+        if known.updated_at >= self.at {
+            return None;
+        }
+        let context = Context { collection, now: self.at, machine: &ThisMachine, caller: 0 };
+        let request = self.heartbeat.clone().into();
+        let outcome = engine::apply(document, &request, context).ok()?;
+        outcome.differs.then_some(outcome.document)
+    }
 }
 
 /// The last heartbeat of each record that no file shows yet.

@@ -15,7 +15,7 @@ use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::{CommitLatency, Heartbeat, Warning};
 use argus_proto::{Answer, Request};
-use argus_store::{RegistryFile, Source};
+use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 use crate::commit::{self, Done, Job, Limits, Pending};
@@ -28,6 +28,8 @@ const MESSAGES_MAX: usize = 1024;
 /// How often the file is looked at for what others wrote. The promise is 1 s.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long somebody who missed a record waits for a look at the file.
+const LOOK_WAIT: Duration = Duration::from_millis(50);
 /// After how many looks a damaged file is written anew.
 const MENDED_AFTER_LOOKS: u32 = 2;
 /// How many mended damages `status` tells of.
@@ -39,10 +41,23 @@ pub(crate) struct Snapshot {
     pub(crate) document: Document,
     /// How many changes this life of the daemon has seen.
     pub(crate) revision: u64,
-    /// What is wrong with the file now.
-    pub(crate) warnings: Vec<Warning>,
+    /// Why the file cannot be used now, and what is shown instead.
+    pub(crate) problem: Option<(Error, Source)>,
     /// What was wrong with it and has been mended: the last of them.
     pub(crate) incidents: Vec<Warning>,
+}
+
+impl Snapshot {
+    /// What is wrong with the file now.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        self.problem.iter().map(|(error, instead)| warning(error, *instead)).collect()
+    }
+
+    /// The error for a file that this program is too old for.
+    pub(crate) fn newer_format(&self) -> Option<&Error> {
+        let (error, _) = self.problem.as_ref()?;
+        (error.code == Code::UnsupportedVersion).then_some(error)
+    }
 }
 
 /// A change on its way to the registry.
@@ -73,24 +88,20 @@ impl Registry {
         collection: &'static Collection,
         epoch: Arc<str>,
     ) -> std::io::Result<Self> {
-        let (document, warnings) = match file.reload() {
-            Ok(document) => (document, Vec::new()),
+        let (document, problem) = match file.reload() {
+            Ok(document) => (document, None),
             Err(error) => {
-                let source = file.read().map(|reading| (reading.document, reading.problem));
-                let (document, instead) = match source {
-                    Ok((document, Some((_, source)))) => (document, source),
+                let (document, instead) = match file.read() {
+                    Ok(Reading { document, problem: Some((_, source)) }) => (document, source),
                     _ => (Document::empty(collection), Source::Empty),
                 };
-                (document, vec![warning(&error.into(), instead)])
+                (document, Some((Error::from(error), instead)))
             }
         };
-        for warning in &warnings {
-            tracing::warn!("{}", warning.message);
-        }
         let (messages, inbox) = tokio_mpsc::channel(MESSAGES_MAX);
         let jobs = commit::start(file, collection, messages.clone())?;
-        let snapshot =
-            Snapshot { document: document.clone(), revision: 0, warnings, incidents: Vec::new() };
+        let snapshot = Snapshot { document, revision: 0, problem, incidents: Vec::new() };
+        snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let latencies = Arc::new(Latencies::default());
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot.clone()));
         let owner = Owner {
@@ -145,11 +156,12 @@ impl Registry {
         self.ask(Message::Heartbeat(heartbeat, reply), answer).await
     }
 
-    /// Looks at the file for what others wrote, and returns when the snapshot shows it.
+    /// Looks at the file for what others wrote, and returns when the snapshot shows it. Not later
+    /// than [`LOOK_WAIT`], though: a commit under way may be waiting for a lock.
     pub(crate) async fn look(&self) {
         let (reply, looked) = oneshot::channel();
         if self.messages.send(Message::Look(reply)).await.is_ok() {
-            let _ = looked.await;
+            let _ = tokio::time::timeout(LOOK_WAIT, looked).await;
         }
     }
 
@@ -251,20 +263,11 @@ impl Owner {
     }
 
     fn refresh(&mut self, heartbeat: Heartbeat) -> Result<Answer> {
+        // It would be acknowledged, and never get into the file.
+        if let Some(problem) = self.snapshot.newer_format() {
+            return Err(problem.clone());
+        }
         let refresh = Refresh { heartbeat, at: clock::wall_ms() };
-        let answer = self.apply_refresh(&refresh).map_err(|error| {
-            let id = &refresh.heartbeat.id;
-            match error.code {
-                Code::NotFound if self.departed.contains(id) => removed_on_purpose(error, id),
-                _ => error,
-            }
-        })?;
-        self.refreshes.add(refresh);
-        self.publish();
-        Ok(answer)
-    }
-
-    fn apply_refresh(&mut self, refresh: &Refresh) -> Result<Answer> {
         let context = Context {
             collection: self.collection,
             now: refresh.at,
@@ -272,8 +275,17 @@ impl Owner {
             caller: 0,
         };
         let request = refresh.heartbeat.clone().into();
-        let outcome = engine::apply(&self.snapshot.document, &request, context)?;
+        let applied = engine::apply(&self.snapshot.document, &request, context);
+        let outcome = applied.map_err(|error| {
+            let id = &refresh.heartbeat.id;
+            match error.code {
+                Code::NotFound if self.departed.contains(id) => removed_on_purpose(error, id),
+                _ => error,
+            }
+        })?;
         self.snapshot.document = outcome.document;
+        self.refreshes.add(refresh);
+        self.publish();
         Ok(outcome.answer)
     }
 
@@ -323,7 +335,8 @@ impl Owner {
             self.snapshot.document = document;
             // Those that came while the commit was under way are in no file yet.
             for refresh in self.refreshes.to_vec() {
-                let _ = self.apply_refresh(&refresh);
+                let refreshed = refresh.apply(&self.snapshot.document, self.collection);
+                self.snapshot.document = refreshed.unwrap_or(self.snapshot.document.clone());
             }
         }
         // Readers first: who has his answer finds his change.
@@ -339,16 +352,17 @@ impl Owner {
 
     /// Damage that stays is mended; once seen could be somebody who is writing in place.
     fn note_problem(&mut self, problem: Option<Error>) {
-        let warnings: Vec<Warning> =
-            problem.iter().map(|error| warning(error, Source::Memory)).collect();
-        if warnings != self.snapshot.warnings {
-            warnings.iter().for_each(|warning| tracing::warn!("{}", warning.message));
-        }
         self.damaged_looks = match &problem {
             Some(error) if error.code == Code::Corrupt => self.damaged_looks + 1,
             _ => 0,
         };
-        self.snapshot.warnings = warnings;
+        let problem = problem.map(|error| (error, Source::Memory));
+        if problem != self.snapshot.problem {
+            self.snapshot.problem = problem;
+            for warning in self.snapshot.warnings() {
+                tracing::warn!("{}", warning.message);
+            }
+        }
     }
 
     fn publish(&self) {

@@ -23,6 +23,26 @@ use crate::registry::Registry;
 /// answer arrives in time.
 const ANSWER_MARGIN: Duration = Duration::from_millis(200);
 
+/// A deadline further away is not believed: somebody has another clock in mind.
+const DEADLINE_MAX: Duration = Duration::from_secs(3600);
+
+/// A listing of more records than this is made on a thread: all sessions share one, and looking
+/// at ten thousand processes would hold the others up.
+pub(crate) const RECORDS_INLINE_MAX: usize = 128;
+
+/// Does work here, or where there is `much` of it, on a thread.
+pub(crate) async fn beside_the_others<T: Send + 'static>(
+    much: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    if !much {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(Code::Io, format!("the request was given up: {error}")))
+}
+
 /// Who is at the other end of a connection.
 #[derive(Clone)]
 pub(crate) struct Peer {
@@ -52,32 +72,45 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         let limits = limits(&daemon, call.deadline, &peer);
         return registry.change(call.request, peer.pid, limits).await;
     }
-    match from_memory(registry, peer.pid, &call.request).await {
+    match from_memory(registry, peer.pid, &call).await {
         // Somebody may have announced it in direct mode a moment ago.
         Err(error) if error.code == Code::NotFound => {
             registry.look().await;
-            from_memory(registry, peer.pid, &call.request).await
+            from_memory(registry, peer.pid, &call).await
         }
         answer => answer,
     }
 }
 
 /// Answers what needs neither lock nor disk.
-async fn from_memory(registry: &Registry, caller: u32, request: &Request) -> Result<Answer> {
+async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<Answer> {
     let snapshot = registry.snapshot();
-    match request {
+    let newer_format = snapshot.newer_format().cloned();
+    let answer = match &call.request {
         Request::Get(get) => {
             get.answer(&snapshot.document, context(registry, caller)).map(Answer::Get)
         }
         Request::List(list) => {
-            let mut listing = list.answer(&snapshot.document, context(registry, caller));
-            listing.cursor = Some(registry.cursor(snapshot.revision));
-            listing.warnings.clone_from(&snapshot.warnings);
-            Ok(Answer::List(listing))
+            let (registry, list) = (registry.clone(), list.clone());
+            let is_long = snapshot.document.records.len() > RECORDS_INLINE_MAX;
+            let answer = move || {
+                let mut listing = list.answer(&snapshot.document, context(&registry, caller));
+                listing.cursor = Some(registry.cursor(snapshot.revision));
+                listing.warnings = snapshot.warnings();
+                Answer::List(listing)
+            };
+            beside_the_others(is_long, answer).await
         }
-        Request::Resolve(resolve) => resolve_watcher(registry, caller, resolve).await,
+        Request::Resolve(resolve) => {
+            resolve_watcher(registry, caller, resolve, call.deadline).await
+        }
         Request::Heartbeat(heartbeat) => registry.heartbeat(heartbeat.clone()).await,
         other => Err(Error::new(Code::Protocol, format!("`{}` is not served", other.method()))),
+    };
+    // That it was not found in what was there before says nothing about the file.
+    match (answer, newer_format) {
+        (Err(error), Some(problem)) if error.code == Code::NotFound => Err(problem),
+        (answer, _) => answer,
     }
 }
 
@@ -91,11 +124,15 @@ fn context(registry: &Registry, caller: u32) -> Context<'static> {
 }
 
 /// A request without deadline is bounded as well: its caller may have one all the same.
+fn time_left(deadline: Option<u64>) -> Duration {
+    deadline.map_or(REQUEST_DEADLINE, |deadline| {
+        let left = Duration::from_millis(deadline.saturating_sub(clock::monotonic_ms()));
+        left.min(DEADLINE_MAX)
+    })
+}
+
 fn limits(daemon: &Daemon, deadline: Option<u64>, peer: &Peer) -> Limits {
-    let left = deadline.map_or(REQUEST_DEADLINE, |deadline| {
-        Duration::from_millis(deadline.saturating_sub(clock::monotonic_ms()))
-    });
-    let lock_wait = daemon.lock_wait.min(left.saturating_sub(ANSWER_MARGIN));
+    let lock_wait = daemon.lock_wait.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
     let stream = peer.stream.clone();
     Limits {
         deadline,
@@ -116,15 +153,20 @@ fn welcome(daemon: &Daemon, hello: &Hello) -> Result<Welcome> {
     })
 }
 
-async fn resolve_watcher(registry: &Registry, caller: u32, request: &Resolve) -> Result<Answer> {
+async fn resolve_watcher(
+    registry: &Registry,
+    caller: u32,
+    request: &Resolve,
+    deadline: Option<u64>,
+) -> Result<Answer> {
     let snapshot = registry.snapshot();
     let candidates = match request.start(&snapshot.document, context(registry, caller))? {
         Resolution::Done(resolved) => return Ok(Answer::Resolve(resolved)),
         Resolution::Probe(candidates) => candidates,
     };
     let probed = candidates.len();
-    let answering = tokio::task::spawn_blocking(move || reachable(&candidates, RESOLVE_TIMEOUT))
-        .await
-        .map_err(|error| Error::new(Code::Io, format!("cannot ask the watchers: {error}")))?;
+    let timeout = RESOLVE_TIMEOUT.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
+    let ask = move || reachable(&candidates, timeout);
+    let answering = beside_the_others(true, ask).await?;
     resolve::finish(probed, &answering).map(Answer::Resolve)
 }

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use argus_proto::call::{Call, Kind};
+use argus_proto::call::{Answer, Call, Kind};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::json::JsonText;
 use argus_proto::limits::{
@@ -29,7 +29,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::daemon::Daemon;
 use crate::platform;
-use crate::serve::{Peer, serve};
+use crate::serve::{Peer, RECORDS_INLINE_MAX, beside_the_others, serve};
 
 const READ_BYTES: usize = 8 * 1024;
 const OPENING_BYTES: usize = 512;
@@ -38,7 +38,11 @@ const OPENING_BYTES: usize = 512;
 pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Result<()> {
     let stream = Arc::new(stream);
     let mut buffer = Vec::with_capacity(OPENING_BYTES);
-    let Some(encoding) = open(&stream, &mut buffer).await? else { return Ok(()) };
+    let opened = tokio::select! {
+        opened = open(&stream, &mut buffer) => opened?,
+        _ = daemon.stop.requested() => return Ok(()),
+    };
+    let Some(encoding) = opened else { return Ok(()) };
     let framing = match encoding {
         Encoding::Lines => Framing::Lines,
         Encoding::Frames => Framing::Lengths,
@@ -159,7 +163,10 @@ impl Session {
                     }
                 }
                 read = reader.read(&mut chunk), if may_read => match read? {
-                    0 => self.has_ended = true,
+                    0 => {
+                        self.has_ended = true;
+                        self.splitter.end();
+                    }
                     read => self.splitter.push(&chunk[..read]),
                 },
                 () = tokio::time::sleep_until(half_until), if may_read && self.half_since.is_some() => {
@@ -265,23 +272,30 @@ impl Session {
                 Ok(call) => serve(daemon, peer, call).await.map_err(Fault::from),
                 Err(fault) => Err(fault),
             };
-            match request.to {
-                ReplyTo::Line(None) | ReplyTo::JsonFrame(None) => None,
-                ReplyTo::Line(Some(id)) => {
-                    let mut line = write_json(&id, &result);
-                    line.push('\n');
-                    Some(line.into_bytes())
-                }
-                ReplyTo::JsonFrame(Some(id)) => {
-                    Some(binary::frame(write_json(&id, &result).as_bytes()))
-                }
-                ReplyTo::Frame(id) => write_frame(id, result.map_err(Error::from)),
-            }
+            let is_large = matches!(
+                &result,
+                Ok(Answer::List(listing)) if listing.records.len() > RECORDS_INLINE_MAX
+            );
+            beside_the_others(is_large, move || write_answer(request.to, result)).await.ok()?
         })
     }
 }
 
-fn write_json(id: &JsonText, result: &std::result::Result<argus_proto::Answer, Fault>) -> String {
+/// The bytes of an answer; none for a notification.
+fn write_answer(to: ReplyTo, result: std::result::Result<Answer, Fault>) -> Option<Vec<u8>> {
+    match to {
+        ReplyTo::Line(None) | ReplyTo::JsonFrame(None) => None,
+        ReplyTo::Line(Some(id)) => {
+            let mut line = write_json(&id, &result);
+            line.push('\n');
+            Some(line.into_bytes())
+        }
+        ReplyTo::JsonFrame(Some(id)) => Some(binary::frame(write_json(&id, &result).as_bytes())),
+        ReplyTo::Frame(id) => write_frame(id, result.map_err(Error::from)),
+    }
+}
+
+fn write_json(id: &JsonText, result: &std::result::Result<Answer, Fault>) -> String {
     let text = jsonrpc::write_response(id, result.as_ref());
     if text.len() <= ANSWER_BYTES_MAX {
         return text;
@@ -289,7 +303,7 @@ fn write_json(id: &JsonText, result: &std::result::Result<argus_proto::Answer, F
     jsonrpc::write_response(id, Err(&Fault::from(answer_too_large(text.len()))))
 }
 
-fn write_frame(id: Option<u64>, result: Result<argus_proto::Answer>) -> Option<Vec<u8>> {
+fn write_frame(id: Option<u64>, result: Result<Answer>) -> Option<Vec<u8>> {
     let payload = binary::encode_answer(&ServerMessage::Answer { id, result })
         .or_else(|error| binary::encode_answer(&ServerMessage::Answer { id, result: Err(error) }));
     match payload {

@@ -8,6 +8,7 @@ pub mod reachable;
 
 use argus_proto::process::{Machine, Process, Verdict};
 
+use platform::Observed;
 pub use platform::boot_id;
 
 /// The machine that this program runs on.
@@ -16,9 +17,10 @@ pub struct ThisMachine;
 
 impl Machine for ThisMachine {
     fn identify(&self, pid: u32) -> Option<Process> {
+        let Observed::Runs { started: Some(started) } = platform::observe(pid) else { return None };
         Some(Process {
             boot_id: platform::boot_id()?.to_owned(),
-            start_time: platform::start_time(pid)?,
+            start_time: started,
             pid_namespace: platform::pid_namespace(),
             vouched: None,
         })
@@ -33,12 +35,14 @@ impl Machine for ThisMachine {
                 return Verdict::Unknown;
             }
         }
-        if !platform::exists(pid) {
-            return Verdict::Dead;
-        }
-        match (process, platform::start_time(pid)) {
-            (Some(process), Some(started)) if process.start_time != started => Verdict::Dead,
-            _ => Verdict::Alive,
+        match (platform::observe(pid), process) {
+            (Observed::Gone, _) => Verdict::Dead,
+            (Observed::Runs { started: Some(started) }, Some(process))
+                if process.start_time != started =>
+            {
+                Verdict::Dead
+            }
+            (Observed::Runs { .. }, _) => Verdict::Alive,
         }
     }
 }

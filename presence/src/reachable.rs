@@ -17,7 +17,7 @@ const PROBES_MAX: usize = 128;
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Those of the records whose watcher answers, in their order. Asks all of them at once and
-/// returns after `timeout` at the latest.
+/// returns after `timeout`, unless the system takes longer to look a host name up.
 pub fn reachable(records: &[Arc<Record>], timeout: Duration) -> Vec<Arc<Record>> {
     let deadline = Instant::now() + timeout;
     let next = AtomicUsize::new(0);
@@ -48,8 +48,11 @@ pub fn answers(host: &str, port: u16, deadline: Instant) -> bool {
 }
 
 fn ask(host: &str, port: u16, deadline: Instant) -> Option<Vec<u8>> {
-    let address = (host, port).to_socket_addrs().ok()?.next()?;
-    let mut stream = TcpStream::connect_timeout(&address, left(deadline)?).ok()?;
+    // `localhost` is two addresses, and a server listens at one of them only.
+    let mut stream = (host, port)
+        .to_socket_addrs()
+        .ok()?
+        .find_map(|address| TcpStream::connect_timeout(&address, left(deadline)?).ok())?;
     stream.set_write_timeout(Some(left(deadline)?)).ok()?;
     // HTTP/1.0: the answer comes in one piece and ends with the connection.
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

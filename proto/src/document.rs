@@ -143,7 +143,8 @@ impl Document {
     /// The file's text.
     pub fn render(&self, collection: &Collection) -> String {
         let indent = collection.indent;
-        let mut out = String::with_capacity(self.records.file_bytes() + 256);
+        let mut out =
+            String::with_capacity(self.records.file_bytes() + 2 * self.records.len() + 256);
         out.push('{');
         for (at, (key, slot)) in self.top.iter().enumerate() {
             out.push_str(if at == 0 { "\n" } else { ",\n" });
@@ -181,13 +182,9 @@ impl Document {
             return;
         }
         out.push('{');
-        for (at, (key, record)) in self.records.iter_for_file().enumerate() {
+        for (at, text) in self.records.file_texts().enumerate() {
             out.push_str(if at == 0 { "\n" } else { ",\n" });
-            out.push_str(indent);
-            out.push_str(indent);
-            out.push_str(&key);
-            out.push_str(": ");
-            lay_out(record.text(), Layout::Pretty { indent, depth: 2 }, out);
+            out.push_str(text);
         }
         out.push('\n');
         out.push_str(indent);

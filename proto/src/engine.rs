@@ -156,8 +156,8 @@ impl Step<'_> {
             )
             .hint("argus prune"));
         }
-        // A kilobyte for the brackets and the top-level keys that argus itself writes.
-        if records.file_bytes() + 1024 > FILE_BYTES_MAX {
+        // Two bytes between one record and the next, and a kilobyte for what stands around them.
+        if records.file_bytes() + 2 * records.len() + 1024 > FILE_BYTES_MAX {
             return Err(Error::new(
                 Code::TooLarge,
                 format!("the file of {name} would have more than {FILE_BYTES_MAX} bytes"),

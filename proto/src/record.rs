@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::collection::Collection;
 use crate::error::{Code, Error, Result};
-use crate::json::{self, JsonError, JsonText, Layout, Object};
+use crate::json::{self, JsonError, JsonText, Object};
 use crate::limits::{JSON_DEPTH_MAX, RECORD_BYTES_MAX};
 use crate::process::Process;
 
@@ -91,16 +91,7 @@ impl Record {
     /// Takes a record that argus is about to write: it must be sound and within the limits.
     pub fn create(id: &str, object: &Object, collection: &Collection) -> Result<Self> {
         let text = object.to_text();
-        if text.len() > RECORD_BYTES_MAX {
-            return Err(Error::new(
-                Code::TooLarge,
-                format!(
-                    "the record `{id}` has {} bytes; at most {RECORD_BYTES_MAX} are allowed",
-                    text.len()
-                ),
-            )
-            .details(serde_json::json!({ "bytes": text.len(), "bytesMax": RECORD_BYTES_MAX })));
-        }
+        check_size(&text)?;
         if collection.ttl.is_some() {
             check_optional_fields(object)?;
         }
@@ -149,6 +140,19 @@ impl Record {
     pub fn damage(&self) -> Option<&Damage> {
         self.watcher.as_ref().err()
     }
+}
+
+/// Refuses a record that is over the limit.
+pub(crate) fn check_size(text: &str) -> Result<()> {
+    if text.len() <= RECORD_BYTES_MAX {
+        return Ok(());
+    }
+    let bytes = text.len();
+    Err(Error::new(
+        Code::TooLarge,
+        format!("the record has {bytes} bytes; at most {RECORD_BYTES_MAX} are allowed"),
+    )
+    .details(serde_json::json!({ "bytes": bytes, "bytesMax": RECORD_BYTES_MAX })))
 }
 
 impl Watcher {
@@ -270,15 +274,6 @@ fn hash<'a>(parts: impl IntoIterator<Item = &'a str>) -> Box<str> {
         etag.push_str(&format!("{byte:02x}"));
     }
     etag.into()
-}
-
-/// How many bytes a record takes in a file whose map stands one level down.
-pub(crate) fn file_bytes(key: &str, text: &str, collection: &Collection) -> usize {
-    let mut out = String::with_capacity(text.len() * 2);
-    let layout = Layout::Pretty { indent: collection.indent, depth: 2 };
-    json::lay_out(text, layout, &mut out);
-    // The key, its colon, the comma, the line break and the indentation.
-    out.len() + key.len() + 4 + 2 * collection.indent.len()
 }
 
 #[cfg(test)]

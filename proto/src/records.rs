@@ -8,8 +8,8 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap};
 
 use crate::collection::Collection;
-use crate::json::{self, key_text};
-use crate::record::{Record, file_bytes};
+use crate::json::{self, Layout, key_text, lay_out};
+use crate::record::Record;
 
 /// Records by id, in the order of the file.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,8 @@ struct Entry {
     /// The key in the file, where it is not simply the id in quotes.
     odd_key: Option<Arc<str>>,
     record: Arc<Record>,
-    file_bytes: usize,
+    /// Key and record as they stand in the file, laid out once: a commit writes all of them.
+    file_text: Arc<str>,
 }
 
 impl Records {
@@ -50,7 +51,7 @@ impl Records {
         self.by_place.values().map(|entry| (&entry.id, &entry.record))
     }
 
-    /// How many bytes the records take in the file.
+    /// How many bytes the records take in the file, but for what stands between them.
     pub fn file_bytes(&self) -> usize {
         self.file_bytes
     }
@@ -64,7 +65,7 @@ impl Records {
     pub fn remove(&mut self, id: &str) -> Option<Arc<Record>> {
         let place = self.places.remove(id)?;
         let entry = self.by_place.remove(&place)?;
-        self.file_bytes -= entry.file_bytes;
+        self.file_bytes -= entry.file_text.len();
         Some(entry.record)
     }
 
@@ -84,15 +85,9 @@ impl Records {
         is_duplicate
     }
 
-    /// Keys as they are written to the file, in quotes, with their records.
-    pub(crate) fn iter_for_file(&self) -> impl Iterator<Item = (String, &Arc<Record>)> {
-        self.by_place.values().map(|entry| {
-            let key = match &entry.odd_key {
-                Some(key) => key.to_string(),
-                None => json::string(&entry.id),
-            };
-            (key, &entry.record)
-        })
+    /// Each record as it stands in the file, with its key.
+    pub(crate) fn file_texts(&self) -> impl Iterator<Item = &str> {
+        self.by_place.values().map(|entry| &*entry.file_text)
     }
 
     fn insert_key(
@@ -102,11 +97,10 @@ impl Records {
         record: Arc<Record>,
         collection: &Collection,
     ) {
-        let bytes = file_bytes(id, record.text(), collection);
         let (place, id, odd_key) = match self.places.get_key_value(id) {
             Some((id, place)) => {
                 let old = self.by_place.get(place);
-                self.file_bytes -= old.map_or(0, |entry| entry.file_bytes);
+                self.file_bytes -= old.map_or(0, |entry| entry.file_text.len());
                 (*place, id.clone(), old.and_then(|entry| entry.odd_key.clone()).or(odd_key))
             }
             None => {
@@ -117,7 +111,21 @@ impl Records {
                 (place, id, odd_key)
             }
         };
-        self.file_bytes += bytes;
-        self.by_place.insert(place, Entry { id, odd_key, record, file_bytes: bytes });
+        let key = odd_key.as_deref().map_or_else(|| json::string(&id), str::to_owned);
+        let file_text = file_text(&key, &record, collection);
+        self.file_bytes += file_text.len();
+        self.by_place.insert(place, Entry { id, odd_key, record, file_text });
     }
+}
+
+/// A record and its quoted key, as they stand in the map of a file one level down.
+fn file_text(key: &str, record: &Record, collection: &Collection) -> Arc<str> {
+    let indent = collection.indent;
+    let mut text = String::with_capacity(record.text().len() * 2);
+    text.push_str(indent);
+    text.push_str(indent);
+    text.push_str(key);
+    text.push_str(": ");
+    lay_out(record.text(), Layout::Pretty { indent, depth: 2 }, &mut text);
+    text.into()
 }

@@ -86,7 +86,9 @@ pub fn remove_debris(target: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(&prefix) && name.ends_with(TEMP_SUFFIX) {
+        let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(TEMP_SUFFIX));
+        // Not those of `registry.json.bak`, which has a lock of its own.
+        if random.is_some_and(|random| random.chars().all(char::is_alphanumeric)) {
             fs::remove_file(parent.join(&*name))?;
         }
     }

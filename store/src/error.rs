@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use argus_proto::document::Unreadable;
 use argus_proto::error::{Code, Error};
+use argus_proto::limits::FILE_BYTES_MAX;
 
 /// The result of anything that touches the disk.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -44,6 +45,17 @@ pub enum StoreError {
         quarantine: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The file would be larger than any argus reads.
+    #[error(
+        "{} would have {bytes} bytes; at most {FILE_BYTES_MAX} are allowed; nothing was changed",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes it would have.
+        bytes: usize,
     },
     /// Something does not belong to this user, or is a link where none may be.
     #[error("{} {problem}", path.display())]
@@ -88,7 +100,7 @@ impl StoreError {
         move |source| match source.kind() {
             io::ErrorKind::PermissionDenied => StoreError::Permission {
                 path,
-                problem: format!("may not be used: cannot {operation} it: {source}"),
+                problem: format!("may not be used (to {operation} it: {source})"),
             },
             _ => StoreError::Io { operation, path, source },
         }
@@ -100,6 +112,7 @@ impl StoreError {
             StoreError::Locked { .. } => Code::Locked,
             StoreError::Unreadable { source, .. } => source.code(),
             StoreError::NotSetAside { .. } => Code::Corrupt,
+            StoreError::TooLarge { .. } => Code::TooLarge,
             StoreError::Permission { .. } => Code::Permission,
             StoreError::Io { .. } => Code::Io,
             StoreError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
@@ -111,34 +124,37 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unreadable { path, source } => source.at(&path.to_string_lossy()),
+            StoreError::TooLarge { path, .. } => Error::new(Code::TooLarge, error.to_string())
+                .hint("argus prune")
+                .details(serde_json::json!({ "path": path.to_string_lossy() })),
             StoreError::Locked { path, holder, age } => Error::new(Code::Locked, error.to_string())
-                .hint("try again; if it stays, see who holds it: argus status")
+                .hint("try again once it is released; reading goes on meanwhile: argus ls")
                 .details(serde_json::json!({
-                    "path": path, "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
+                    "path": path.to_string_lossy(), "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
                 })),
             StoreError::NotSetAside { path, quarantine, .. } => {
                 Error::new(Code::Corrupt, error.to_string())
                     .hint(format!("make room: df -h {}", quarantine.display()))
-                    .details(serde_json::json!({ "path": path }))
+                    .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
             StoreError::Permission { path, .. } => Error::new(Code::Permission, error.to_string())
                 .hint(format!("look at it: ls -ld {}", path.display()))
-                .details(serde_json::json!({ "path": path })),
+                .details(serde_json::json!({ "path": path.to_string_lossy() })),
             StoreError::Io { path, source, .. } => {
                 let hint = match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                         format!("make room: df -h {}", path.display())
                     }
-                    _ => format!("look at the disk: df -h {}", path.display()),
+                    _ => format!("look at it: ls -ld {}", path.display()),
                 };
                 Error::new(Code::Io, error.to_string())
                     .hint(hint)
-                    .details(serde_json::json!({ "path": path }))
+                    .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
             StoreError::OutcomeUnknown { path, .. } => {
                 Error::new(Code::OutcomeUnknown, error.to_string())
                     .hint("read again before going on: argus ls")
-                    .details(serde_json::json!({ "path": path }))
+                    .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
         }
     }

@@ -31,9 +31,15 @@ impl Folder {
         Folder::open(path)
     }
 
-    /// Opens a folder that must exist.
+    /// Opens a folder that must exist, and closes it to others.
     pub fn open(path: PathBuf) -> StoreResult<Self> {
-        let open = platform::open_private_folder(&path)?;
+        let open = platform::open_private_folder(&path, true)?;
+        Ok(Folder { path, open })
+    }
+
+    /// Opens a folder that must exist, for who only reads and must not change anything.
+    pub fn open_as_it_is(path: PathBuf) -> StoreResult<Self> {
+        let open = platform::open_private_folder(&path, false)?;
         Ok(Folder { path, open })
     }
 

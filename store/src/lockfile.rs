@@ -74,12 +74,18 @@ pub struct Found {
 }
 
 impl Lockfile {
-    /// Takes the lockfile as soon as nobody has it. Only for who holds the kernel lock.
-    pub fn acquire(path: &Path, stale_after: StaleAfter, wait: &mut Wait) -> StoreResult<Self> {
+    /// Takes the lockfile as soon as nobody has it. Only for who holds the kernel lock, to whom
+    /// `private` belongs as well: the name under which it is written first.
+    pub fn acquire(
+        path: &Path,
+        private: &Path,
+        stale_after: StaleAfter,
+        wait: &mut Wait,
+    ) -> StoreResult<Self> {
         let nonce = format!("{:016x}", fastrand::u64(..));
         let mut watch = Watch::default();
         loop {
-            if let Some(lockfile) = publish(path, &nonce)? {
+            if let Some(lockfile) = publish(path, private, &nonce)? {
                 return Ok(lockfile);
             }
             let found = match open_existing(path)? {
@@ -195,23 +201,32 @@ impl Watch {
 }
 
 /// Makes the lockfile, complete from its first moment; `None` where somebody has it.
-fn publish(path: &Path, nonce: &str) -> StoreResult<Option<Lockfile>> {
-    let failed = |path: &Path| StoreError::io("create the lockfile", path);
-    let parent = path.parent().unwrap_or(Path::new("."));
-    let mut private = tempfile::Builder::new()
-        .prefix(".argus-lock-")
-        .tempfile_in(parent)
-        .map_err(failed(path))?;
-    private.write_all(&own_content(nonce)).map_err(failed(private.path()))?;
-    match platform::link_new(private.path(), path) {
-        Ok(()) => {
-            // Dropping the temporary path removes the private name; the link stays.
-            let (file, private_name) = private.into_parts();
-            drop(private_name);
-            Ok(Some(Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned() }))
-        }
+fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockfile>> {
+    let failed = || StoreError::io("create the lockfile", path);
+    // Left by somebody who was killed here. Its content may be that of his lockfile by another
+    // name, so it is not written to.
+    match fs::remove_file(private) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
+        _ => {}
+    }
+    let mut file = platform::create_new(private).map_err(failed())?;
+    file.write_all(&own_content(nonce)).map_err(failed())?;
+    let linked = platform::link_new(private, path);
+    let _ = fs::remove_file(private);
+    let held = |file| Some(Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned() });
+    match linked {
+        Ok(()) => Ok(held(file)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(failed(path)(error)),
+        // There it is empty for a moment, as every other program's is.
+        Err(error) if platform::has_no_links(&error) => match platform::create_new(path) {
+            Ok(mut file) => {
+                file.write_all(&own_content(nonce)).map_err(failed())?;
+                Ok(held(file))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(failed()(error)),
+        },
+        Err(error) => Err(failed()(error)),
     }
 }
 
@@ -315,8 +330,9 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         let path = home.path().join("registry.json.lock");
         let mut wait = Wait::new(Duration::ZERO);
+        let private = home.path().join("private");
         let mut lockfile =
-            Lockfile::acquire(&path, StaleAfter::default(), &mut wait).expect("free");
+            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect("free");
         assert!(lockfile.is_own());
         let content: Content =
             serde_json::from_slice(&fs::read(&path).expect("there")).expect("complete");
@@ -331,7 +347,9 @@ mod tests {
         let path = home.path().join("registry.json.lock");
         fs::write(&path, format!("{{\"pid\":{}}}", std::process::id())).expect("written");
         let mut wait = Wait::new(Duration::from_millis(10));
-        let error = Lockfile::acquire(&path, StaleAfter::default(), &mut wait).expect_err("held");
+        let private = home.path().join("private");
+        let error =
+            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect_err("held");
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         assert!(path.exists());
     }
@@ -344,8 +362,9 @@ mod tests {
         fs::write(&path, &long).expect("written");
         let before = fs::metadata(&path).expect("there");
         let mut wait = Wait::new(Duration::ZERO);
+        let private = home.path().join("private");
         let mut lockfile =
-            Lockfile::acquire(&path, StaleAfter::default(), &mut wait).expect("stale");
+            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect("stale");
         let after = fs::metadata(&path).expect("there");
         assert_eq!(platform_inode(&before), platform_inode(&after));
         assert!(lockfile.is_own());

@@ -110,21 +110,21 @@ impl Paths {
     }
 }
 
+/// As many links as Linux follows before it takes them for a loop.
+const LINKS_MAX: usize = 40;
+
 /// Resolves links as far as the path exists, and keeps the rest.
 fn canonical(path: &Path) -> PathBuf {
-    if let Ok(path) = fs::canonicalize(path) {
-        return path;
-    }
-    // A link to a file that is still to come leads to that file's folder.
-    if let Ok(target) = fs::read_link(path)
-        && let Some(parent) = path.parent()
-    {
-        let target = parent.join(target);
-        if target != path && fs::symlink_metadata(&target).is_err() {
-            return canonical_parent(&target);
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if let Ok(path) = fs::canonicalize(&path) {
+            return path;
         }
+        // A link to a file that is still to come leads to that file's folder.
+        let (Ok(target), Some(parent)) = (fs::read_link(&path), path.parent()) else { break };
+        path = parent.join(target);
     }
-    canonical_parent(path)
+    canonical_parent(&path)
 }
 
 fn canonical_parent(path: &Path) -> PathBuf {
@@ -163,6 +163,8 @@ mod tests {
         }
         std::os::unix::fs::symlink("real/registry.json", root.join("file")).expect("a link");
         assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
+        std::os::unix::fs::symlink("file", root.join("second")).expect("a link");
+        assert_eq!(Paths::new(&root.join("second")).expect("a path"), plain);
         fs::write(plain.registry(), "{}").expect("written");
         assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
 

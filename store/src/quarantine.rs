@@ -3,7 +3,7 @@
 //! The copies are named after their content, so the same damage is kept once however often it is
 //! met. argus never deletes any.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub(crate) fn set_aside(path: &Path, folder: &Folder) -> StoreResult<PathBuf> {
 }
 
 fn copy(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
-    let mut source = File::open(path)?;
+    let mut source = platform::open_to_read(path)?;
     let mut temp = tempfile::Builder::new().prefix(".argus-").tempfile_in(quarantine)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 64 * 1024];

@@ -1,6 +1,6 @@
 //! A collection's file: read without a lock, changed under both.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +23,8 @@ use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
 const TORN_READS_MAX: u32 = 5;
+/// The name under which a lockfile is written before it is published.
+const PRIVATE_LOCKFILE: &str = "lockfile.new";
 const TORN_READ_PAUSE: Duration = Duration::from_millis(10);
 
 /// One collection's file, and what was last seen of it.
@@ -32,7 +34,10 @@ pub struct RegistryFile {
     collection: &'static Collection,
     stale_after: StaleAfter,
     known: Option<Known>,
+    /// What could not be read, so that it is not read over and over.
+    unreadable: Option<(Stamp, Unreadable)>,
     folder: Option<Folder>,
+    debris_removed: bool,
     recoveries: Vec<Recovery>,
 }
 
@@ -86,7 +91,9 @@ impl RegistryFile {
             collection,
             stale_after,
             known: None,
+            unreadable: None,
             folder: None,
+            debris_removed: false,
             recoveries: Vec::new(),
         }
     }
@@ -130,9 +137,27 @@ impl RegistryFile {
         {
             return Ok(known.document.clone());
         }
-        let (stamp, document) = read_file(self.paths.registry(), self.collection)?;
-        self.known = Some(Known { stamp, document: document.clone() });
-        Ok(document)
+        let path = self.paths.registry();
+        let stamp = fs::metadata(path).ok().as_ref().map(Stamp::of);
+        if let Some((seen, problem)) = &self.unreadable
+            && stamp == Some(*seen)
+        {
+            let (path, source) = (path.to_owned(), problem.clone());
+            return Err(StoreError::Unreadable { path, source });
+        }
+        match read_file(path, self.collection) {
+            Ok((stamp, document)) => {
+                self.unreadable = None;
+                self.known = Some(Known { stamp, document: document.clone() });
+                Ok(document)
+            }
+            Err(error) => {
+                if let StoreError::Unreadable { source, .. } = &error {
+                    self.unreadable = stamp.map(|stamp| (stamp, source.clone()));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The document as it was last read or written here, if it ever was.
@@ -165,7 +190,10 @@ impl RegistryFile {
         let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
         let folder = self.checked_folder()?;
         let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
-        let mut lockfile = Lockfile::acquire(&self.paths.lockfile(), self.stale_after, &mut wait)?;
+        let private = folder.path().join(PRIVATE_LOCKFILE);
+        let mut lockfile =
+            Lockfile::acquire(&self.paths.lockfile(), &private, self.stale_after, &mut wait)?;
+        self.remove_debris_once();
 
         let before = self.known.as_ref().map(|known| known.document.clone());
         let has_changed = self.has_changed();
@@ -187,6 +215,12 @@ impl RegistryFile {
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
         let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
         let text = next.render(self.collection);
+        if text.len() > FILE_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                path: self.paths.registry().to_owned(),
+                bytes: text.len(),
+            });
+        }
 
         let replaced = fs::metadata(self.paths.registry()).ok();
         let prepared = atomic::prepare(self.paths.registry(), text.as_bytes(), replaced.as_ref())?;
@@ -220,15 +254,21 @@ impl RegistryFile {
         let folder = match self.folder.take() {
             Some(folder) if folder.is_in_place() => folder,
             _ => {
-                let folder = Folder::create(&self.paths)?;
-                // Killed writers leave a temporary file; finding none is not worth an error.
-                if KernelLock::try_acquire(&folder, WRITE_LOCK)?.is_some() {
-                    let _ = atomic::remove_debris(self.paths.registry());
-                }
-                folder
+                self.debris_removed = false;
+                Folder::create(&self.paths)?
             }
         };
         Ok(self.folder.insert(folder))
+    }
+
+    /// Killed writers leave temporary files. Only under the lock: those of a living one look the
+    /// same.
+    fn remove_debris_once(&mut self) {
+        if !self.debris_removed {
+            // Finding that there is something that cannot be removed is not worth an error.
+            let _ = atomic::remove_debris(self.paths.registry());
+            self.debris_removed = true;
+        }
     }
 
     /// What to go on with where the file cannot be used.
@@ -262,7 +302,7 @@ impl RegistryFile {
 
 /// Reads and parses; a missing file is an empty document.
 fn read_file(path: &Path, collection: &Collection) -> StoreResult<(Option<Stamp>, Document)> {
-    let file = match File::open(path) {
+    let file = match platform::open_to_read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok((None, Document::empty(collection)));

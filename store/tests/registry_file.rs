@@ -6,6 +6,7 @@ use std::time::Duration;
 use argus_proto::Code;
 use argus_proto::collection::WATCHERS;
 use argus_proto::document::Document;
+use argus_proto::limits::FILE_BYTES_MAX;
 use argus_store::kernel_lock::WRITE_LOCK;
 use argus_store::lockfile::StaleAfter;
 use argus_store::{Committed, Folder, KernelLock, Paths, RegistryFile, Source, Transaction};
@@ -200,4 +201,45 @@ fn what_a_killed_writer_left_is_cleared_away() {
     fs::write(&other, "an editor's").expect("written");
     file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
     assert!(!debris.exists() && other.exists());
+
+    // One of a living writer is not touched: he holds the lock.
+    fs::write(&debris, "half").expect("written");
+    let sibling = home.folder.path().join(".registry.json.bak.x7.argus-tmp");
+    fs::write(&sibling, "under another lock").expect("written");
+    let folder = Folder::create(&home.paths).expect("own");
+    let held = KernelLock::try_acquire(&folder, WRITE_LOCK).expect("own").expect("free");
+    file(&home).update(WAIT, &mut Touch { now: 6, wanted: true }).expect_err("held");
+    assert!(debris.exists());
+    drop(held);
+    file(&home).update(WAIT, &mut Touch { now: 6, wanted: true }).expect("free");
+    assert!(!debris.exists() && sibling.exists());
+}
+
+#[test]
+fn a_fifo_in_the_place_of_the_file_makes_nobody_wait() {
+    let home = home();
+    fs::create_dir_all(home.paths.folder()).expect("own");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        home.paths.registry(),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .expect("a fifo");
+    assert_eq!(file(&home).read().expect_err("no file").code(), Code::Io);
+    let error = file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("no file");
+    assert_eq!(error.code(), Code::Io);
+}
+
+#[test]
+fn a_file_that_would_be_too_large_to_read_is_not_written() {
+    let home = home();
+    // Compact it is within the limit; laid out it is not.
+    let numbers = "1,".repeat(FILE_BYTES_MAX / 4);
+    let text = format!(r#"{{"version":1,"updatedAt":1,"x":[{numbers}1],"watchers":{{}}}}"#);
+    fs::write(home.paths.registry(), &text).expect("written");
+    let error = file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("large");
+    assert_eq!(error.code(), Code::TooLarge);
+    assert_eq!(fs::read_to_string(home.paths.registry()).expect("there"), text);
 }

@@ -10,6 +10,9 @@ use super::{Session, folder};
 use crate::args::Announce;
 use crate::platform::parent_pid;
 
+/// The most that is read from standard input.
+const DATA_BYTES_MAX: u64 = 4 * RECORD_BYTES_MAX as u64;
+
 pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let mut announcement = announcement(&arguments.id);
     if let Some(data) = &arguments.data {
@@ -47,9 +50,15 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
 fn read_stdin() -> Result<String> {
     let mut text = String::new();
     std::io::stdin()
-        // One more than allowed, so that what is too large is told as such.
-        .take(4 * RECORD_BYTES_MAX as u64)
+        // White space may make it longer than the record that it becomes.
+        .take(DATA_BYTES_MAX + 1)
         .read_to_string(&mut text)
         .map_err(|error| Error::new(Code::Invalid, format!("cannot read --data: {error}")))?;
+    if text.len() as u64 > DATA_BYTES_MAX {
+        return Err(Error::new(
+            Code::TooLarge,
+            format!("--data has more than {DATA_BYTES_MAX} bytes"),
+        ));
+    }
     Ok(text)
 }

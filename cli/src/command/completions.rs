@@ -44,9 +44,14 @@ pub(crate) fn complete_ids(current: &OsStr) -> Vec<CompletionCandidate> {
     listing
         .records
         .into_iter()
-        .filter(|listed| listed.id.starts_with(&*current))
+        .filter(|listed| listed.id.starts_with(&*current) && needs_no_quotes(&listed.id))
         .map(|listed| CompletionCandidate::new(listed.id))
         .collect()
+}
+
+/// A shell puts what it is given into the line as it is, and would run what stands in `$(…)`.
+fn needs_no_quotes(id: &str) -> bool {
+    id.chars().all(|c| c.is_alphanumeric() || "._:/@+-".contains(c)) && !id.starts_with('-')
 }
 
 /// The collections that there are.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use argus_client::method::{StatusReport, Stopping};
+use argus_client::method::{Status, StatusReport, Stopping};
 use argus_client::{Code, Error, Result};
 
 use super::Session;
@@ -25,13 +25,8 @@ pub(crate) async fn run(session: &Session, verb: Daemon) -> Result<()> {
             start(session).await
         }
         Daemon::Status => {
-            let overview = session.client.status().await?;
-            session.output.warnings(&overview.warnings);
-            let Some(report) = overview.daemon else {
-                return Err(session.client.route().reason.unwrap_or_else(|| {
-                    Error::new(Code::Unreachable, "no argusd is running").hint("argus daemon start")
-                }));
-            };
+            let report = session.client.call(Status {}).await?;
+            session.output.warnings(&report.warnings);
             session.output.data(&report, |report: &StatusReport| report_lines(report).join("\n"))
         }
         Daemon::Logs => logs(session),

@@ -13,6 +13,14 @@ pub(crate) async fn run(session: &Session, arguments: Get) -> Result<()> {
     session.output.data(&found, |found: &Found| {
         let mut text = String::new();
         lay_out(found.record.as_str(), Layout::Pretty { indent: "  ", depth: 0 }, &mut text);
-        text
+        text.chars().map(escaped).collect::<String>()
     })
+}
+
+/// JSON may hold control characters beyond ASCII as they are; a terminal obeys them.
+fn escaped(character: char) -> String {
+    match character {
+        '\u{7f}'..='\u{9f}' => format!("\\u{:04x}", u32::from(character)),
+        _ => character.to_string(),
+    }
 }

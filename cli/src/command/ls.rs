@@ -9,6 +9,7 @@ use comfy_table::{Cell, Color};
 
 use super::{Session, folder};
 use crate::args::Ls;
+use crate::output::printable;
 use crate::table::{ago, table};
 
 const HEADINGS: [&str; 7] = ["ID", "ENDPOINT", "PID", "STATE", "AGE", "HEARTBEAT", "CWD"];
@@ -20,7 +21,7 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let listing = session.client.list(list).await?;
     session.output.route_warning(&session.client, true);
     session.output.warnings(&listing.warnings);
-    if listing.records.is_empty() && !session.output.json {
+    if listing.records.is_empty() && listing.warnings.is_empty() && !session.output.json {
         let registry = session.client.paths().registry().display();
         let which = if is_filtered { " that fits" } else { "" };
         anstream::eprintln!("nobody{which} is registered in {registry}");
@@ -70,9 +71,4 @@ fn row(listed: &Listed, now: u64) -> Vec<Cell> {
         Cell::new(ago(now, watcher.updated_at)),
         Cell::new(watcher.cwd.as_deref().map_or_else(|| "-".to_owned(), printable)),
     ]
-}
-
-/// Other programs write records too: nothing in one may move the cursor of a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -5,6 +5,7 @@ use argus_client::method::{Prune, Pruned};
 
 use super::Session;
 use crate::args;
+use crate::output::printable;
 
 pub(crate) async fn run(session: &Session, arguments: args::Prune) -> Result<()> {
     let prune = Prune {
@@ -18,5 +19,8 @@ pub(crate) async fn run(session: &Session, arguments: args::Prune) -> Result<()>
         let verb = if pruned.dry_run { "would remove" } else { "removed" };
         anstream::eprintln!("{verb} {}, kept {}", pruned.removed_ids.len(), pruned.kept_ids.len());
     }
-    session.output.data(&pruned, |pruned: &Pruned| pruned.removed_ids.join("\n"))
+    session.output.data(&pruned, |pruned: &Pruned| {
+        let ids: Vec<String> = pruned.removed_ids.iter().map(|id| printable(id)).collect();
+        ids.join("\n")
+    })
 }

@@ -7,6 +7,7 @@ use argus_client::method::{Resolve, Resolved};
 
 use super::{Session, folder};
 use crate::args;
+use crate::output::printable;
 
 pub(crate) async fn run(session: &Session, arguments: args::Resolve) -> Result<()> {
     let cwd = arguments.cwd.as_deref().unwrap_or(Path::new("."));
@@ -16,6 +17,6 @@ pub(crate) async fn run(session: &Session, arguments: args::Resolve) -> Result<(
     session.output.data(&resolved, |resolved: &Resolved| {
         let record = resolved.record.to_value();
         let text = |key: &str| record[key].as_str().unwrap_or("-").to_owned();
-        format!("{} {}:{}", text("id"), text("host"), record["port"])
+        printable(&format!("{} {}:{}", text("id"), text("host"), record["port"]))
     })
 }

@@ -1,7 +1,7 @@
 //! `argus status`: how the registry is, with and without a daemon.
 
 use argus_client::method::StatusReport;
-use argus_client::{Overview, Result};
+use argus_client::{Code, Overview, Result};
 
 use super::Session;
 use crate::table::age;
@@ -12,7 +12,15 @@ pub(crate) async fn run(session: &Session) -> Result<()> {
     session.output.data(&overview, |overview: &Overview| {
         let mut lines = vec![field("registry", &overview.registry)];
         match &overview.daemon {
-            Some(report) => lines.extend(report_lines(report)),
+            Some(report) => {
+                lines.extend(report_lines(report));
+                if overview.mode == "direct" {
+                    lines.push(field("mode", "direct: calls work on the file all the same"));
+                }
+            }
+            None if overview.warnings.iter().any(|warning| warning.code == Code::Timeout) => {
+                lines.push(field("daemon", "does not answer; calls work on the file"));
+            }
             None => lines.push(field("daemon", "not running; calls work on the file")),
         }
         lines.join("\n")

@@ -104,10 +104,12 @@ pub(crate) fn silence_stdout() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(&nowhere)?)
 }
 
-/// Lets this process have as many descriptors as it may: one for each connection, and some.
-pub(crate) fn raise_descriptor_limit() {
+/// Lets this process have as many descriptors as it may, and tells how many that are; `None` for
+/// no limit.
+pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current
 }
 
 /// The process at the other end.

@@ -4,9 +4,12 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
+
+use super::Observed;
 
 /// What tells this boot from every other.
 pub fn boot_id() -> Option<&'static str> {
@@ -25,21 +28,31 @@ pub(crate) fn pid_namespace() -> Option<u64> {
     *NAMESPACE.get_or_init(|| std::fs::metadata("/proc/self/ns/pid").ok().map(|meta| meta.ino()))
 }
 
-/// When a running process was started, in clock ticks since boot.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (state, started) = parse_stat(&stat)?;
-    (!has_ended(state)).then_some(started)
+/// What the system says about a pid.
+pub(crate) fn observe(pid: u32) -> Observed {
+    match read_stat(pid).as_deref().and_then(parse_stat) {
+        // One that has ended and waits for its parent is gone.
+        Some((state, _)) if has_ended(state) => Observed::Gone,
+        Some((_, started)) => Observed::Runs { started: Some(started) },
+        None if is_hidden(pid) => Observed::Runs { started: None },
+        None => Observed::Gone,
+    }
 }
 
-/// Whether a process with this pid runs. One that has ended and waits for its parent does not.
-pub(crate) fn exists(pid: u32) -> bool {
-    if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        return parse_stat(&stat).is_none_or(|(state, _)| !has_ended(state));
-    }
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    // Mounted with `hidepid`, /proc does not show other users' processes; they are alive.
-    !matches!(test_kill_process(pid), Err(Errno::SRCH))
+/// In one read: a whole listing asks this for every record.
+fn read_stat(pid: u32) -> Option<String> {
+    let path = format!("/proc/{pid}/stat");
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    // The longest there can be has 52 numbers and a name of 64 bytes.
+    let mut stat = [0; 1536];
+    let read = rustix::io::read(&file, &mut stat[..]).ok()?;
+    Some(String::from_utf8_lossy(&stat[..read]).into_owned())
+}
+
+/// Mounted with `hidepid`, /proc does not show other users' processes; they are alive.
+fn is_hidden(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
 }
 
 /// Time on the clock that counts from an arbitrary moment and is never set.

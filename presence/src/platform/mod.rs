@@ -5,4 +5,16 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::boot_id;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{exists, monotonic, pid_namespace, since_boot, start_time};
+pub(crate) use linux::{monotonic, observe, pid_namespace, since_boot};
+
+/// What a system says about a pid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Observed {
+    /// Nobody has it.
+    Gone,
+    /// Somebody has it, who was started then, where that can be told.
+    Runs {
+        /// In the kernel's own unit.
+        started: Option<u64>,
+    },
+}

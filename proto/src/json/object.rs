@@ -1,5 +1,6 @@
 //! One level of an object, read and edited without touching what its values contain.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -43,16 +44,23 @@ pub fn members(text: &str) -> Result<Vec<(&str, &str)>, JsonError> {
     Ok(members)
 }
 
-/// The string behind a quoted key; where it is no Unicode (a lone surrogate), its escaped text.
+/// The string behind a quoted key; where it is no Unicode (a lone surrogate), its text as it
+/// stands there, quotes included, so that it is not taken for another key.
 pub fn key_text(quoted: &str) -> String {
-    serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim().trim_matches('"').to_owned())
+    serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim().to_owned())
 }
 
 /// An object being edited. Keys and values are canonical text; the order is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {
     members: Vec<(String, String)>,
+    /// Where each key is, in an object of more than [`SEARCHED_MAX`] of them.
+    places: HashMap<String, usize>,
 }
+
+/// Up to so many members a search is as fast as a table. Beyond, it would let a hostile object
+/// cost the square of its size.
+const SEARCHED_MAX: usize = 32;
 
 impl Object {
     /// Reads an object of any layout. As in JavaScript, the last of two equal keys gives the
@@ -73,8 +81,7 @@ impl Object {
 
     /// The value of a key, as canonical text.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let key = string(key);
-        self.members.iter().find(|(k, _)| *k == key).map(|(_, value)| value.as_str())
+        self.place(&string(key)).map(|place| self.members[place].1.as_str())
     }
 
     /// Sets a key to a value that is given as canonical text; a new key goes to the end.
@@ -89,10 +96,10 @@ impl Object {
 
     /// Removes a key; tells whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let key = string(key);
-        let before = self.members.len();
-        self.members.retain(|(k, _)| *k != key);
-        self.members.len() != before
+        let Some(place) = self.place(&string(key)) else { return false };
+        self.members.remove(place);
+        self.index();
+        true
     }
 
     /// The members: keys decoded, values as canonical text.
@@ -128,9 +135,33 @@ impl Object {
     }
 
     fn put(&mut self, key: String, value: String) {
-        match self.members.iter_mut().find(|(k, _)| *k == key) {
-            Some(member) => member.1 = value,
-            None => self.members.push((key, value)),
+        match self.place(&key) {
+            Some(place) => self.members[place].1 = value,
+            None => {
+                let place = self.members.len();
+                if !self.places.is_empty() {
+                    self.places.insert(key.clone(), place);
+                }
+                self.members.push((key, value));
+                if self.members.len() == SEARCHED_MAX + 1 {
+                    self.index();
+                }
+            }
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.members.iter().position(|(k, _)| k == key);
+        }
+        self.places.get(key).copied()
+    }
+
+    fn index(&mut self) {
+        self.places.clear();
+        if self.members.len() > SEARCHED_MAX {
+            let keys = self.members.iter().enumerate();
+            self.places = keys.map(|(place, (key, _))| (key.clone(), place)).collect();
         }
     }
 }
@@ -160,6 +191,21 @@ mod tests {
     fn of_two_equal_keys_the_last_gives_the_value_and_the_first_the_place() {
         let object = Object::parse(r#"{"a":1,"b":2,"\u0061":3}"#).expect("valid");
         assert_eq!(object.to_text(), r#"{"a":3,"b":2}"#);
+    }
+
+    #[test]
+    fn an_object_of_many_keys_is_as_one_of_few() {
+        let many: Vec<String> = (0..50_000).map(|n| format!("\"k{n}\":{n}")).collect();
+        let text = format!("{{{}}}", many.join(","));
+        let mut object = Object::parse(&text).expect("valid");
+        assert_eq!(object.to_text(), text);
+        object.set("k49999", "0");
+        object.set("new", "1");
+        assert!(object.remove("k0") && !object.remove("k0"));
+        assert_eq!(
+            (object.get("k49999"), object.get("new"), object.get("k1")),
+            (Some("0"), Some("1"), Some("1"))
+        );
     }
 
     #[test]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Reason, Step, belongs_to, belongs_to_another};
 use crate::error::{Code, Error, Result};
 use crate::id;
-use crate::json::{JsonText, Object, key_text};
+use crate::json::{JsonText, Object};
 use crate::process::{Process, Verdict};
-use crate::record::{Damage, PROCESS, Record, UPDATED_AT};
+use crate::record::{Damage, PROCESS, Record, UPDATED_AT, check_size};
 
 /// The host of a record that names none.
 const DEFAULT_HOST: &str = "127.0.0.1";
@@ -64,6 +64,8 @@ impl Announce {
             )
             .hint("use `put`"));
         }
+        // Before anything is done with it that costs more the larger it is.
+        check_size(self.record.as_str())?;
         let given = Object::parse(self.record.as_str())
             .map_err(|_| Error::new(Code::Invalid, "the record is not a JSON object"))?;
         let wanted = wanted_id(&given)?;
@@ -194,11 +196,10 @@ fn wanted_id(given: &Object) -> Result<String> {
         return Err(Error::new(Code::Usage, "the record has no `id`")
             .details(serde_json::json!({ "path": "id" })));
     };
-    if !text.starts_with('"') {
-        return Err(Error::new(Code::Invalid, "the record's `id` must be a string")
+    let Ok(id) = serde_json::from_str::<String>(text) else {
+        return Err(Error::new(Code::Invalid, "the record's `id` must be a string of Unicode")
             .details(serde_json::json!({ "path": "id" })));
-    }
-    let id = key_text(text);
+    };
     id::check(&id)?;
     Ok(id)
 }

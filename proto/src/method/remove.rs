@@ -35,11 +35,22 @@ impl Remove {
             crate::id::check(&self.id)?;
             return Ok(Removed { removed: false });
         };
-        if let (Some(pid), Some(watcher)) = (self.pid, record.watcher()) {
-            let process = step.context.machine.identify(pid);
-            if !belongs_to(watcher, pid, process.as_ref()) {
-                return Err(belongs_to_another(&self.id, watcher));
+        match (self.pid, record.watcher()) {
+            (Some(pid), Some(watcher)) => {
+                let process = step.context.machine.identify(pid);
+                if !belongs_to(watcher, pid, process.as_ref()) {
+                    return Err(belongs_to_another(&self.id, watcher));
+                }
             }
+            (Some(pid), None) => {
+                let id = &self.id;
+                return Err(Error::new(
+                    Code::Conflict,
+                    format!("`{id}` does not tell whose it is, so not that it is process {pid}'s"),
+                )
+                .hint(format!("argus rm {id}")));
+            }
+            (None, _) => {}
         }
         if let Some(etag) = &self.if_match
             && etag != record.etag()

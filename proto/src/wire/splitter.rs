@@ -54,6 +54,13 @@ impl Splitter {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Nothing more will come: a last line needs no line feed.
+    pub fn end(&mut self) {
+        if self.framing == Framing::Lines && self.skip == Skip::No && self.is_mid_message() {
+            self.buffer.push(b'\n');
+        }
+    }
+
     /// The next message, if one is complete.
     pub fn next_piece(&mut self) -> Option<Piece> {
         if !self.finish_skip() {
@@ -184,6 +191,22 @@ mod tests {
             &stream,
             &[message("one"), message(""), message("12345678"), Piece::TooLarge, message("two")],
         );
+    }
+
+    #[test]
+    fn a_last_line_needs_no_line_feed_but_a_frame_needs_all_of_it() {
+        let mut lines = Splitter::new(Framing::Lines, 8);
+        lines.push(b"one\ntwo");
+        lines.end();
+        assert_eq!(lines.next_piece(), Some(message("one")));
+        assert_eq!(lines.next_piece(), Some(message("two")));
+        lines.end();
+        assert_eq!(lines.next_piece(), None);
+
+        let mut frames = Splitter::new(Framing::Lengths, 8);
+        frames.push(&[0, 0, 0, 2, 1]);
+        frames.end();
+        assert_eq!(frames.next_piece(), None);
     }
 
     #[test]

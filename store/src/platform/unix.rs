@@ -37,7 +37,8 @@ pub(crate) fn create_private_folders(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a folder, and checks on the open descriptor that it is this user's own and no link.
-pub(crate) fn open_private_folder(path: &Path) -> StoreResult<File> {
+/// `tighten` closes it to others if it is open to them.
+pub(crate) fn open_private_folder(path: &Path, tighten: bool) -> StoreResult<File> {
     let open = OpenOptions::new()
         .read(true)
         .custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits() as i32)
@@ -57,7 +58,7 @@ pub(crate) fn open_private_folder(path: &Path) -> StoreResult<File> {
             problem: format!("belongs to user {}, not to you (user {own})", meta.uid()),
         });
     }
-    if meta.mode() & 0o077 != 0 {
+    if tighten && meta.mode() & 0o077 != 0 {
         // It is ours, so nobody else could have put anything into it that this would keep.
         open.set_permissions(Permissions::from_mode(0o700))
             .map_err(StoreError::io("close to others", path))?;
@@ -74,6 +75,16 @@ fn is_link_error(code: i32) -> bool {
 pub(crate) fn open_in(folder: &File, name: &str) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(openat(folder, name, flags, Mode::from_raw_mode(0o600))?))
+}
+
+/// Opens an existing file for reading. A fifo that somebody put there does not make it wait.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)
+}
+
+/// Makes a file that must not exist, 0600.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Opens an existing file, for writing as well if asked, but never through a link.
@@ -94,6 +105,14 @@ pub(crate) fn is_same_file(open: &File, path: &Path) -> bool {
 /// Gives an existing file another name, only if that name is free.
 pub(crate) fn link_new(existing: &Path, name: &Path) -> io::Result<()> {
     fs::hard_link(existing, name)
+}
+
+/// Whether a failed [`link_new`] means that this file system has no second names.
+pub(crate) fn has_no_links(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [rustix::io::Errno::PERM, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOSYS]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
 }
 
 /// Gives `file` the mode of the file that it is about to replace; 0600 where there is none.
