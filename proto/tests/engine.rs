@@ -233,6 +233,20 @@ fn removal_is_fenced_by_process_and_by_content() {
 }
 
 #[test]
+fn a_damaged_record_is_nobodys_until_it_is_removed_by_name() {
+    let machine = Table::running(&[(1, 10)]);
+    let text = r#"{"version":1,"updatedAt":1,"watchers":{"d":{"id":"d","pid":"7"}}}"#;
+    let before = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+    let remove = |pid| Remove { id: "d".into(), pid, if_match: None, flush: false }.into();
+    let fenced = apply(&before, &remove(Some(1)), context(&machine, 1, 1)).expect_err("not his");
+    assert_eq!(fenced.code, Code::Conflict);
+    let announced = apply(&before, &announce("d", 1).into(), context(&machine, 1, 1));
+    assert_eq!(announced.expect_err("kept").code, Code::Conflict);
+    let outcome = apply(&before, &remove(None), context(&machine, 1, 1)).expect("by name");
+    assert!(outcome.document.records.is_empty());
+}
+
+#[test]
 fn prune_removes_what_is_dead_or_too_old_and_nothing_else() {
     let all = Table::running(&[(1, 10), (2, 20), (3, 30), (4, 40)]);
     let with = |id: &str, pid: u32, updated_at: u64| {

@@ -40,7 +40,7 @@ fn ls_is_a_table() {
 fn errors_say_what_and_what_to_do() {
     let context = TestContext::new();
     with_watchers(&context);
-    let rows: [(&str, &[&str]); 8] = [
+    let rows: [(&str, &[&str]); 10] = [
         ("not_found", &["get", "nobody"]),
         ("bad_id", &["get", "a\nb"]),
         ("missing", &["rm", "shop", "nobody", "nothing"]),
@@ -48,6 +48,8 @@ fn errors_say_what_and_what_to_do() {
         ("no_daemon", &["daemon", "status"]),
         ("no_verb", &["fly"]),
         ("bad_time", &["prune", "--ttl", "soon"]),
+        ("long_time", &["--request-timeout", "18446744073709551615s", "ls"]),
+        ("bad_port", &["announce", "--id", "x", "--port", "-1"]),
         ("bad_record", &["announce", "--id", "x", "--data", "{\"chrome\":{\"port\":99999}}"]),
     ];
     for (name, arguments) in rows {
@@ -83,9 +85,17 @@ fn with_json_there_is_one_line_whatever_happens() {
         run.data();
         assert_eq!(run.stderr, "", "{arguments:?}");
     }
-    for arguments in [&["fly"][..], &["get"], &["get", "a"], &["announce", "--id", ""]] {
+    let mistakes = [
+        (&["fly"][..], "unrecognized subcommand 'fly'"),
+        (&["get"], "<ID>"),
+        (&["daemon"], "a verb is missing"),
+        (&["get", "a"], "no record `a`"),
+        (&["announce", "--id", ""], "it is empty"),
+    ];
+    for (arguments, expected) in mistakes {
         let run = context.argus(&[&["--json"], arguments].concat());
         assert!(run.error()["code"].as_str().expect("a code").starts_with("E_"), "{run:?}");
+        assert!(run.error()["message"].as_str().expect("text").contains(expected), "{run:?}");
         assert_eq!(run.stderr, "", "{arguments:?}");
     }
 }
@@ -139,6 +149,9 @@ fn a_shell_completes_ids_and_verbs() {
         let run = Run::from(command.output().expect("argus can be run"));
         run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
     };
+    assert_eq!(complete(&["argus", "get", "s"]), ["shop"]);
+    // A shell would run what stands in this one.
+    context.argus(&["--direct", "announce", "--id", "s$(touch owned)"]);
     assert_eq!(complete(&["argus", "get", "s"]), ["shop"]);
     assert_eq!(complete(&["argus", "announce", "--uni"]), ["--unique"]);
     assert!(context.daemons().is_empty(), "completing starts nothing");

@@ -219,3 +219,47 @@ fn an_asynchronous_client_serves_many_calls_at_once() {
     let commits = overview.daemon.expect("it answered").commits;
     assert!(commits < 100, "those that came together share their commits: {commits}");
 }
+
+#[test]
+fn the_time_of_a_record_never_goes_back() {
+    let context = TestContext::new();
+    let daemon = context.client(Mode::Auto);
+    daemon.announce(announcement("app").build()).expect("served");
+    // In the daemon's memory only, when somebody else writes a newer one.
+    let first = daemon.heartbeat(Heartbeat { id: "app".into(), pid: None }).expect("served");
+    let direct = context.client(Mode::Direct);
+    let second = until("the clock moves on", || {
+        let second = direct.heartbeat(Heartbeat { id: "app".into(), pid: None }).expect("served");
+        (second.updated_at > first.updated_at).then_some(second.updated_at)
+    });
+    daemon.announce(announcement("other").build()).expect("a commit takes the heartbeat along");
+    let time = context.document()["watchers"]["app"]["updatedAt"].as_u64().expect("a time");
+    assert!(time >= second, "{time} is older than {second}");
+}
+
+#[test]
+fn what_is_about_the_daemon_is_asked_of_the_daemon_in_every_mode() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let direct = |arguments: &[&str]| {
+        let mut command = context.command(arguments);
+        argus_tests::Run::from(command.env("ARGUS_DAEMON", "0").output().expect("argus can be run"))
+    };
+    let status = direct(&["--json", "status"]).data();
+    assert_eq!(
+        (status["mode"].as_str(), status["daemon"]["pid"].as_u64()),
+        (Some("direct"), Some(pid.into()))
+    );
+
+    let stopped = Stopped::new(pid);
+    let run = direct(&["--json", "daemon", "stop"]);
+    assert_eq!((run.code, run.error()["code"].as_str()), (10, Some("E_TIMEOUT")));
+    let run = context.argus(&["status"]);
+    assert!(run.stdout.contains("does not answer"), "{run:?}");
+    drop(stopped);
+
+    assert_eq!(direct(&["--json", "daemon", "stop"]).data()["stopping"], true);
+    assert!(ended(pid));
+    assert_eq!(direct(&["--json", "daemon", "start"]).error()["code"], "E_USAGE");
+    assert!(context.daemons().is_empty());
+}

@@ -312,3 +312,37 @@ fn homes_with_spaces_and_other_letters_work() {
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(context.argus(&["--registry", &path, "daemon", "stop"]).code, 0);
 }
+
+#[test]
+fn a_daemon_does_not_pretend_that_it_could_write_a_newer_format() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "known"]);
+    fs::write(context.registry(), "{\"version\":2}").expect("own file");
+    until("the daemon has noticed", || {
+        let run = context.argus(&["--daemon-only", "ls"]);
+        run.stderr.contains("its version is 2").then_some(())
+    });
+    for arguments in [&["heartbeat", "known"][..], &["get", "unknown"], &["resolve", "unknown"]] {
+        let run = context.argus(&[&["--json", "--daemon-only"], arguments].concat());
+        assert_eq!(run.error()["code"], "E_UNSUPPORTED_VERSION", "{arguments:?}");
+    }
+    assert_eq!(fs::read(context.registry()).expect("there"), b"{\"version\":2}");
+}
+
+#[test]
+fn a_path_that_is_no_text_is_a_path_all_the_same() {
+    use std::os::unix::ffi::OsStrExt;
+    let context = TestContext::new();
+    let registry = context.home().join(std::ffi::OsStr::from_bytes(b"\xff.json"));
+    let run = |arguments: &[&str]| {
+        let mut command = context.command(&["--registry"]);
+        let output = command.arg(&registry).args(arguments).output();
+        argus_tests::Run::from(output.expect("argus can be run"))
+    };
+    assert_eq!(run(&["--json", "announce", "--id", "x"]).data()["id"], "x");
+    assert_eq!(run(&["--daemon-only", "get", "x"]).code, 0);
+    assert_eq!(run(&["daemon", "stop"]).code, 0);
+    fs::remove_file(&registry).expect("own file");
+    fs::create_dir(&registry).expect("own folder");
+    assert_eq!(run(&["--json", "--direct", "announce", "--id", "x"]).error()["code"], "E_IO");
+}

@@ -148,3 +148,29 @@ fn requests_in_flight_are_answered_before_the_end() {
     assert_eq!(acknowledged, 50);
     assert_eq!(context.ids().len(), 50);
 }
+
+#[test]
+fn a_silent_connection_costs_nobody_his_heartbeat_at_the_end() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let _silent = context.rpc();
+    let client = context.client(Mode::DaemonOnly);
+    client.announce(announcement("app").build()).expect("served");
+    let heartbeat = argus_client::method::Heartbeat { id: "app".into(), pid: None };
+    let refreshed = client.heartbeat(heartbeat).expect("served");
+    signal_process(pid, Signal::TERM);
+    until("the daemon ends", || ended(pid).then_some(()));
+    assert_eq!(context.document()["watchers"]["app"]["updatedAt"], refreshed.updated_at);
+}
+
+#[test]
+fn the_endpoint_of_the_next_daemon_is_not_taken_away_by_the_last() {
+    let context = TestContext::new();
+    let first = context.start_daemon();
+    fs::remove_dir_all(context.paths().folder()).expect("own folder");
+    assert_eq!(context.argus(&["announce", "--id", "x"]).code, 0);
+    until("the first daemon has noticed", || ended(first).then_some(()));
+    let endpoint = fs::read(context.paths().endpoint()).expect("it is there");
+    let endpoint: serde_json::Value = serde_json::from_slice(&endpoint).expect("JSON");
+    assert_eq!(json!([endpoint["pid"]]), json!(context.daemons()));
+}

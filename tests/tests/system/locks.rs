@@ -1,11 +1,13 @@
 //! Beside programs that know only the lockfile, and processes that hold a lock for too long.
 
 use std::fs;
+use std::process::Stdio;
 
-use argus_client::{Mode, Options, announcement, blocking};
+use argus_client::method::{Heartbeat, List};
+use argus_client::{Code, Mode, Options, announcement, blocking};
 use argus_store::kernel_lock::WRITE_LOCK;
 use argus_store::{Folder, KernelLock};
-use argus_tests::TestContext;
+use argus_tests::{Bystander, Run, TestContext, until};
 
 /// Waits less than a person would, so that the test does not.
 fn impatient(context: &TestContext, mode: Mode) -> blocking::Client {
@@ -64,4 +66,74 @@ fn a_held_kernel_lock_is_waited_for_and_its_holder_named() {
     assert!(error.message.contains(&format!("process {}", std::process::id())), "{error}");
     drop(held);
     client.announce(announcement("x").build()).expect("free again");
+}
+
+/// A lockfile that a living program holds for as long as this lives.
+struct ForeignLock<'a> {
+    context: &'a TestContext,
+    _holder: Bystander,
+}
+
+impl<'a> ForeignLock<'a> {
+    fn new(context: &'a TestContext) -> Self {
+        let holder = context.bystander();
+        let content = format!("{{\"pid\":{}}}", holder.pid());
+        fs::write(context.paths().lockfile(), content).expect("own folder");
+        ForeignLock { context, _holder: holder }
+    }
+}
+
+impl Drop for ForeignLock<'_> {
+    fn drop(&mut self) {
+        fs::remove_file(self.context.paths().lockfile()).expect("own file");
+    }
+}
+
+#[test]
+fn everyone_who_waits_for_a_lock_is_told_before_his_own_deadline() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let lock = ForeignLock::new(&context);
+    let mut calls = Vec::new();
+    for number in 0..4 {
+        let id = format!("app-{number}");
+        let mut command = context.command(&["--daemon-only", "--json", "announce", "--id", &id]);
+        calls.push(command.stdout(Stdio::piped()).spawn().expect("argus can be run"));
+        // Spread over the time of one wait, so that each joins those that are waiting already.
+        let before = context.client(Mode::DaemonOnly).status().expect("it answers");
+        until("some time has passed", || {
+            let now = context.client(Mode::DaemonOnly).status().expect("it answers");
+            let uptime = |overview: &argus_client::Overview| {
+                overview.daemon.as_ref().expect("it answered").uptime_ms
+            };
+            (uptime(&now) > uptime(&before) + 300).then_some(())
+        });
+    }
+    for call in calls {
+        let run = Run::from(call.wait_with_output().expect("it was started here"));
+        assert_eq!((run.code, run.error()["code"].as_str()), (6, Some("E_LOCKED")), "{run:?}");
+    }
+    drop(lock);
+    assert_eq!(context.argus(&["--daemon-only", "announce", "--id", "x"]).code, 0);
+    assert_eq!(context.ids(), ["x"]);
+}
+
+#[test]
+fn reading_and_heartbeats_do_not_wait_for_who_waits_for_a_lock() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "there"]);
+    let lock = ForeignLock::new(&context);
+    let mut waiting = context
+        .command(&["--daemon-only", "announce", "--id", "x"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("argus can be run");
+    let client = context.client(Mode::DaemonOnly);
+    client.get("there").expect("served");
+    client.heartbeat(Heartbeat { id: "there".into(), pid: None }).expect("served");
+    assert_eq!(client.get("nobody").expect_err("not there").code, Code::NotFound);
+    assert_eq!(client.list(List::default()).expect("served").records.len(), 1);
+    assert!(waiting.try_wait().expect("own child").is_none(), "all that was while it waited");
+    drop(lock);
+    waiting.wait().expect("own child");
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use argus_tests::{TestContext, ended, executables, signal_process, until};
@@ -114,7 +113,10 @@ fn lonely_argus(context: &TestContext) -> Command {
     let argus = folder.join("argus");
     if !argus.exists() {
         fs::create_dir_all(&folder).expect("own folder");
-        fs::copy(&executables().argus, &argus).expect("a copy");
+        // By another process: one that this process has open for writing cannot be run, and a
+        // child that another test is just starting has open what this process has.
+        let copied = Command::new("cp").arg(&executables().argus).arg(&argus).status();
+        assert!(copied.expect("cp can be run").success());
     }
     let mut command = Command::new(argus);
     context.prepare(&mut command);
@@ -126,9 +128,11 @@ fn after_three_failed_starts_nobody_tries_for_a_while_and_all_calls_are_served()
     let context = TestContext::new();
     let broken = context.home().join("broken");
     let tries = context.home().join("tries");
-    fs::write(&broken, format!("#!/bin/sh\necho try >> '{}'\nexit 1\n", tries.display()))
+    let source = context.home().join("source");
+    fs::write(&source, format!("#!/bin/sh\necho try >> '{}'\nexit 1\n", tries.display()))
         .expect("own folder");
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("own file");
+    let installed = Command::new("install").arg(&source).arg(&broken).status();
+    assert!(installed.expect("install can be run").success());
     for number in 0..5 {
         let output = lonely_argus(&context)
             .env("ARGUSD", &broken)
