@@ -2,8 +2,14 @@
 
 use std::io::IsTerminal;
 
+use comfy_table::ColumnConstraint::{Boundaries, ContentWidth, LowerBoundary};
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, ContentArrangement, Row, Table};
+use comfy_table::{Cell, ContentArrangement, Row, Table, Width};
+
+/// How wide a name may be on a terminal.
+const NAME_MAX: u16 = 34;
+/// How narrow a column may become; where even that is too wide, lines are wrapped.
+const GIVES_WAY_TO: u16 = 10;
 
 /// Lays rows out under their headings.
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
@@ -22,14 +28,26 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header(headings.iter().map(Cell::new));
+    let mut header = Row::from(headings.iter().map(Cell::new).collect::<Vec<_>>());
+    header.max_height(1);
+    table.set_header(header);
     for cells in rows {
         let mut row = Row::from(cells);
         row.max_height(1);
         table.add_row(row);
     }
-    for column in table.column_iter_mut() {
+    let columns = headings.len();
+    for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
+        match at {
+            // The first and the last give way, but not altogether.
+            0 => column.set_constraint(Boundaries {
+                lower: Width::Fixed(GIVES_WAY_TO),
+                upper: Width::Fixed(NAME_MAX),
+            }),
+            at if at + 1 < columns => column.set_constraint(ContentWidth),
+            _ => column.set_constraint(LowerBoundary(Width::Fixed(GIVES_WAY_TO))),
+        };
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")

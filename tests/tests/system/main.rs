@@ -9,6 +9,7 @@ mod lifecycle;
 mod limits;
 mod locks;
 mod protocols;
+mod resolving;
 mod spawning;
 mod storm;
 mod watcher;
