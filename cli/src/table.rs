@@ -15,7 +15,8 @@ const GIVES_WAY_TO: u16 = 10;
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_truncation_indicator("…");
-    match terminal_width() {
+    let width = terminal_width();
+    match width {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
@@ -40,6 +41,7 @@ pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         match at {
+            _ if width.is_none() => column,
             // The first and the last give way, but not altogether.
             0 => column.set_constraint(Boundaries {
                 lower: Width::Fixed(GIVES_WAY_TO),
