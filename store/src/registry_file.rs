@@ -296,6 +296,8 @@ impl RegistryFile {
         let _ = fs::remove_file(&fresh);
         if platform::link_new(self.paths.registry(), &fresh).is_ok() {
             let _ = fs::rename(&fresh, &last_good);
+            // After a crash the two may be names of one file, and then a rename leaves both.
+            let _ = fs::remove_file(&fresh);
         }
     }
 }

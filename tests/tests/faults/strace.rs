@@ -1,0 +1,61 @@
+//! Running a program with a fault at its n-th system call.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use argus_tests::{Run, TestContext, executables};
+
+/// A fault, and at which of the calls of `calls` it strikes.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    /// As `strace -e inject=` names them, separated by commas.
+    pub(crate) calls: &'static str,
+    /// What happens: `signal=KILL`, `error=EIO`.
+    pub(crate) effect: &'static str,
+    /// At which of them, each counted by itself and in each thread: `3`, or `3+` for that one and
+    /// all that follow.
+    pub(crate) when: String,
+}
+
+impl Fault {
+    /// The program with this fault in front of it.
+    pub(crate) fn command(&self, context: &TestContext, program: &Path) -> Command {
+        let mut strace = Command::new("strace");
+        context.prepare(&mut strace);
+        let Fault { calls, effect, when } = self;
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        strace.args(["-e", &format!("inject={calls}:{effect}:when={when}")]).arg(program);
+        strace
+    }
+
+    /// `argus` with this fault, run to its end.
+    pub(crate) fn argus(&self, context: &TestContext, arguments: &[&str]) -> Run {
+        let mut command = self.command(context, &executables().argus);
+        Run::from(command.args(arguments).output().expect("strace is installed"))
+    }
+}
+
+/// What may be in a home once every writer is done: nothing that would mislead anyone.
+pub(crate) fn assert_no_debris(context: &TestContext) {
+    let names = |path: &Path| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(path).expect("it is there");
+        entries
+            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+            .collect()
+    };
+    let home = names(context.home());
+    assert_eq!(home, BTreeSet::from(["registry.json".into(), "registry.json.d".into()]));
+    let known = [
+        "argusd.log",
+        "argusd.sock",
+        "endpoint.json",
+        "last-good.json",
+        "owner.lock",
+        "spawn.lock",
+        "write.lock",
+    ];
+    let folder = names(&context.paths().folder());
+    let unknown: Vec<&String> = folder.iter().filter(|name| !known.contains(&&***name)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
