@@ -39,6 +39,19 @@ impl Output {
         self.text(&text)
     }
 
+    /// As [`Output::data`], for the answer to a change. If it cannot be printed the change is made
+    /// all the same, and an ordinary error would say that it was not.
+    pub(crate) fn change<T: Serialize>(
+        self,
+        answer: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<()> {
+        self.data(answer, human).map_err(|error| {
+            let message = format!("{}; what was asked for is done all the same", error.message);
+            Error::new(Code::OutcomeUnknown, message).hint("argus ls")
+        })
+    }
+
     /// Prints text as it is.
     pub(crate) fn text(self, text: &str) -> Result<()> {
         let mut stdout = anstream::stdout().lock();

@@ -44,7 +44,7 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     announce.flush = true;
     let announced = session.client.announce(announce).await?;
     session.output.route_warning(&session.client, false);
-    session.output.data(&announced, |announced: &Announced| announced.id.clone())
+    session.output.change(&announced, |announced: &Announced| announced.id.clone())
 }
 
 fn read_stdin() -> Result<String> {

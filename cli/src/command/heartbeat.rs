@@ -10,5 +10,5 @@ pub(crate) async fn run(session: &Session, arguments: args::Heartbeat) -> Result
     let heartbeat = Heartbeat { id: arguments.id, pid: arguments.pid };
     let refreshed = session.client.heartbeat(heartbeat).await?;
     session.output.route_warning(&session.client, false);
-    session.output.data(&refreshed, |refreshed: &Refreshed| refreshed.id.clone())
+    session.output.change(&refreshed, |refreshed: &Refreshed| refreshed.id.clone())
 }

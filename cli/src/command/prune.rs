@@ -19,7 +19,7 @@ pub(crate) async fn run(session: &Session, arguments: args::Prune) -> Result<()>
         let verb = if pruned.dry_run { "would remove" } else { "removed" };
         anstream::eprintln!("{verb} {}, kept {}", pruned.removed_ids.len(), pruned.kept_ids.len());
     }
-    session.output.data(&pruned, |pruned: &Pruned| {
+    session.output.change(&pruned, |pruned: &Pruned| {
         let ids: Vec<String> = pruned.removed_ids.iter().map(|id| printable(id)).collect();
         ids.join("\n")
     })

@@ -40,7 +40,7 @@ pub(crate) async fn run(session: &Session, arguments: args::Remove) -> Result<()
             .then(|| Error::new(Code::NotFound, format!("no record `{missing}`")).hint("argus ls"))
     });
     let Some(error) = error else {
-        return session.output.data(&outcome, |outcome: &Outcome| outcome.removed.join("\n"));
+        return session.output.change(&outcome, |outcome: &Outcome| outcome.removed.join("\n"));
     };
     if !session.output.json && !outcome.removed.is_empty() {
         session.output.text(&(outcome.removed.join("\n") + "\n"))?;

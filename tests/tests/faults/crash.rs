@@ -1,7 +1,7 @@
 //! `kill -9` before every system call by which a change touches the disk.
 //!
-//! Seen to fail with faults planted in the store: without clearing debris away, without taking
-//! over one's own dead lockfile, and with the answer sent before the rename.
+//! Seen to fail without the clearing away of debris in `store::atomic`, and with the second name
+//! that a crash left to `last-good.json`.
 
 use std::process::Stdio;
 

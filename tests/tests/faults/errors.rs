@@ -1,6 +1,6 @@
 //! A system call that fails, once or for good: the answer is true, and it recovers with the disk.
 //!
-//! Shown to fail by answering before the folder's fsync, and by ignoring a failed fsync.
+//! Seen to fail with the error of the file's fsync ignored, and with that of the folder's.
 
 use argus_tests::TestContext;
 

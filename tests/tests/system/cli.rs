@@ -166,3 +166,23 @@ fn the_manual_page_can_be_printed() {
     assert!(run.code == 0 && run.stdout.contains("argus announce"), "{run:?}");
     assert_eq!(context.argus(&["man", "fly"]).code, 2);
 }
+
+#[test]
+fn an_answer_that_cannot_be_printed_is_no_change_that_was_not_made() {
+    let context = TestContext::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let run = |arguments: &[&str]| {
+        let child = context
+            .command(arguments)
+            .stdout(full())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("argus can be run");
+        Run::from(child.wait_with_output().expect("it was started here"))
+    };
+    let announced = run(&["announce", "--id", "x"]);
+    assert_eq!(announced.code, 3, "{announced:?}");
+    assert!(announced.stderr.contains("is done all the same"), "{announced:?}");
+    assert_eq!(context.ids(), ["x"]);
+    assert_eq!(run(&["ls"]).code, 1);
+}
