@@ -1,8 +1,10 @@
-//! What happens when a process is killed, or a system call fails, at any point of a change.
+//! What happens when a process is killed, or a system call fails, at any point of a change, and
+//! beside programs that argus does not control.
 //!
-//! `strace` does both, so these tests need it; run them with
+//! `strace` does both, and `node` plays the older programs, so these tests need them. Run them with
 //! `cargo test -p argus-tests --features faults --test faults`.
 
 mod crash;
 mod errors;
+mod legacy;
 mod strace;
