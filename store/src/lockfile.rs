@@ -75,15 +75,16 @@ pub struct Found {
 
 impl Lockfile {
     /// Takes the lockfile as soon as nobody has it. Only for who holds the kernel lock, to whom
-    /// `private` belongs as well: the name under which it is written first.
+    /// `private` belongs as well: the name under which it is written first. `watch` is what this
+    /// writer has seen of the lockfile before.
     pub fn acquire(
         path: &Path,
         private: &Path,
         stale_after: StaleAfter,
+        watch: &mut Watch,
         wait: &mut Wait,
     ) -> StoreResult<Self> {
         let nonce = format!("{:016x}", fastrand::u64(..));
-        let mut watch = Watch::default();
         loop {
             if let Some(lockfile) = publish(path, private, &nonce)? {
                 return Ok(lockfile);
@@ -176,9 +177,10 @@ impl Found {
     }
 }
 
-/// How long the same lockfile has been seen unchanged.
-#[derive(Default)]
-struct Watch {
+/// How long the same lockfile has been seen unchanged: over all attempts of one writer, since a
+/// single wait is shorter than any lockfile takes to become stale.
+#[derive(Debug, Default)]
+pub struct Watch {
     seen: Option<(platform::Stamp, Instant)>,
 }
 
@@ -331,8 +333,14 @@ mod tests {
         let path = home.path().join("registry.json.lock");
         let mut wait = Wait::new(Duration::ZERO);
         let private = home.path().join("private");
-        let mut lockfile =
-            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect("free");
+        let mut lockfile = Lockfile::acquire(
+            &path,
+            &private,
+            StaleAfter::default(),
+            &mut Watch::default(),
+            &mut wait,
+        )
+        .expect("free");
         assert!(lockfile.is_own());
         let content: Content =
             serde_json::from_slice(&fs::read(&path).expect("there")).expect("complete");
@@ -348,10 +356,31 @@ mod tests {
         fs::write(&path, format!("{{\"pid\":{}}}", std::process::id())).expect("written");
         let mut wait = Wait::new(Duration::from_millis(10));
         let private = home.path().join("private");
-        let error =
-            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect_err("held");
+        let error = Lockfile::acquire(
+            &path,
+            &private,
+            StaleAfter::default(),
+            &mut Watch::default(),
+            &mut wait,
+        )
+        .expect_err("held");
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         assert!(path.exists());
+    }
+
+    #[test]
+    fn one_from_the_future_is_watched_over_several_waits() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (path, private) = (home.path().join("registry.json.lock"), home.path().join("private"));
+        let file = File::create(&path).expect("own folder");
+        file.set_modified(SystemTime::now() + Duration::from_secs(3600)).expect("own file");
+        let stale_after = StaleAfter { unnamed: Duration::from_millis(60), ..Default::default() };
+        let mut watch = Watch::default();
+        let attempts = (0..).find(|_| {
+            let mut wait = Wait::new(Duration::from_millis(25));
+            Lockfile::acquire(&path, &private, stale_after, &mut watch, &mut wait).is_ok()
+        });
+        assert!(attempts > Some(0), "its time is no age");
     }
 
     #[test]
@@ -363,8 +392,14 @@ mod tests {
         let before = fs::metadata(&path).expect("there");
         let mut wait = Wait::new(Duration::ZERO);
         let private = home.path().join("private");
-        let mut lockfile =
-            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut wait).expect("stale");
+        let mut lockfile = Lockfile::acquire(
+            &path,
+            &private,
+            StaleAfter::default(),
+            &mut Watch::default(),
+            &mut wait,
+        )
+        .expect("stale");
         let after = fs::metadata(&path).expect("there");
         assert_eq!(platform_inode(&before), platform_inode(&after));
         assert!(lockfile.is_own());

@@ -14,7 +14,7 @@ use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
 use crate::kernel_lock::{KernelLock, WRITE_LOCK};
-use crate::lockfile::{Lockfile, StaleAfter};
+use crate::lockfile::{Lockfile, StaleAfter, Watch};
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
 use crate::recovery::{Damage, Recovery, Source};
@@ -33,6 +33,7 @@ pub struct RegistryFile {
     paths: Paths,
     collection: &'static Collection,
     stale_after: StaleAfter,
+    watch: Watch,
     known: Option<Known>,
     /// What could not be read, so that it is not read over and over.
     unreadable: Option<(Stamp, Unreadable)>,
@@ -90,6 +91,7 @@ impl RegistryFile {
             paths,
             collection,
             stale_after,
+            watch: Watch::default(),
             known: None,
             unreadable: None,
             folder: None,
@@ -191,8 +193,13 @@ impl RegistryFile {
         let folder = self.checked_folder()?;
         let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
         let private = folder.path().join(PRIVATE_LOCKFILE);
-        let mut lockfile =
-            Lockfile::acquire(&self.paths.lockfile(), &private, self.stale_after, &mut wait)?;
+        let mut lockfile = Lockfile::acquire(
+            &self.paths.lockfile(),
+            &private,
+            self.stale_after,
+            &mut self.watch,
+            &mut wait,
+        )?;
         self.remove_debris_once();
 
         let before = self.known.as_ref().map(|known| known.document.clone());
