@@ -154,10 +154,11 @@ fn commit(
         match file.update(batch.lock_wait(), &mut batch) {
             Ok(Committed::Withdrawn) => continue,
             Ok(committed) => {
+                // One that changes nothing leaves a damaged file as it is.
                 if committed == Committed::Written {
                     done.latency = Some(started.elapsed());
+                    done.problem = Some(None);
                 }
-                done.problem = Some(None);
                 done.document = file.known().cloned();
                 done.recoveries = file.take_recoveries();
                 done.changes = std::mem::take(&mut batch.changes);
