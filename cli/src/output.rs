@@ -47,7 +47,7 @@ impl Output {
         human: impl FnOnce(&T) -> String,
     ) -> Result<()> {
         self.data(answer, human).map_err(|error| {
-            let message = format!("{}; what was asked for is done all the same", error.message);
+            let message = format!("{}; the change itself was made", error.message);
             Error::new(Code::OutcomeUnknown, message).hint("argus ls")
         })
     }

@@ -326,10 +326,13 @@ impl Client {
     }
 
     fn envelope(&self, request: Request, deadline: Instant) -> Call {
+        // The clock that is sent is read first: if this process is stopped in between, the
+        // daemon's deadline is the earlier one. It must never apply what was given up here.
+        let now = argus_presence::clock::monotonic_ms();
         let left = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         Call {
             collection: self.inner.options.collection.clone(),
-            deadline: Some(argus_presence::clock::monotonic_ms() + left),
+            deadline: Some(now + left),
             request,
         }
     }
@@ -385,7 +388,12 @@ fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Err
 /// be repeated, which would have settled it.
 fn after_no_answer(error: Error, reason: &Error) -> Error {
     match error.code {
-        Code::Locked | Code::Io | Code::Permission | Code::Corrupt | Code::UnsupportedVersion => {
+        Code::Locked
+        | Code::Io
+        | Code::Permission
+        | Code::Corrupt
+        | Code::UnsupportedVersion
+        | Code::TooLarge => {
             let unknown = unknown(&format!("{}; on the file: {}", reason.message, error.message));
             Error { details: error.details, ..unknown }
         }

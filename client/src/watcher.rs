@@ -15,6 +15,9 @@ use crate::route::Route;
 /// How long dropping a [`Watcher`] waits for its record to be removed.
 const REMOVE_WAIT: Duration = Duration::from_secs(2);
 
+/// The shortest time between two heartbeats.
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
+
 /// Where a watcher's record stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -158,7 +161,7 @@ async fn live(options: Options, announce: Announce, report: impl FnOnce(Result<W
         ended,
     }));
 
-    let mut heartbeat = tokio::time::interval(interval);
+    let mut heartbeat = tokio::time::interval(interval.max(INTERVAL_MIN));
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     heartbeat.tick().await;
     loop {
@@ -213,6 +216,8 @@ fn under_its_name(announce: &Announce, id: &str) -> Announce {
         announce.record = argus_proto::json::JsonText::from_canonical(record.to_text());
     }
     announce.unique = false;
+    // It was taken once. Whoever has the name by now is asked for it no more.
+    announce.replace = false;
     announce
 }
 

@@ -18,6 +18,10 @@ use tokio::sync::mpsc as tokio_mpsc;
 use crate::refreshes::Refresh;
 use crate::registry::Message;
 
+/// How long work that nobody waits for may wait for the locks: it can be done later, and those
+/// who come meanwhile have deadlines.
+const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
+
 /// A change that waits to become durable.
 pub(crate) struct Pending {
     pub(crate) request: Request,
@@ -90,12 +94,13 @@ pub(crate) fn start(
     Ok(jobs)
 }
 
-struct EndOnPanic;
+/// Ends the daemon where the thread or task that owns it panics.
+pub(crate) struct EndOnPanic;
 
 impl Drop for EndOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("the commit thread panicked; ending");
+            tracing::error!("a part without which nothing works panicked; ending");
             std::process::abort();
         }
     }
@@ -130,13 +135,14 @@ fn mend(file: &mut RegistryFile) -> Done {
     }
 
     let mut done = Done::nothing();
-    match file.update(argus_store::wait::LOCK_WAIT, &mut AsItWas) {
+    match file.update(SHORT_LOCK_WAIT, &mut AsItWas) {
         Ok(_) => {
             done.document = file.known().cloned();
             done.problem = Some(None);
             done.recoveries = file.take_recoveries();
         }
-        Err(error) => done.problem = Some(Some(error.into())),
+        Err(error) if error.is_about_content() => done.problem = Some(Some(error.into())),
+        Err(error) => tracing::warn!("{error}"),
     }
     done
 }
@@ -173,8 +179,9 @@ fn commit(
                 }
             }
             Err(error) => {
+                let is_about_file = error.is_about_content();
                 let error = Error::from(error);
-                done.problem = Some(Some(error.clone()));
+                done.problem = is_about_file.then(|| Some(error.clone()));
                 done.answers.extend(batch.fail(&error));
                 return batch.leave_unwritten(done, file);
             }
@@ -233,7 +240,7 @@ impl Batch {
             .iter()
             .map(|entry| entry.pending.limits.lock_wait_until.saturating_duration_since(now))
             .min()
-            .unwrap_or(argus_store::wait::LOCK_WAIT)
+            .unwrap_or(SHORT_LOCK_WAIT)
     }
 
     fn context(&self, now: u64, caller: u32) -> Context<'static> {

@@ -28,6 +28,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(1700);
 /// How long to pause when there is no descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// The shortest idle timeout: a daemon has to live long enough for who started it to connect.
+pub(crate) const IDLE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// Descriptors that are kept for the file, its locks and the log, however many connections come.
 const DESCRIPTORS_RESERVED: usize = 32;
 /// How long connections may take to get their last answers. What is in memory is written after

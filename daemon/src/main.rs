@@ -59,7 +59,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let ownership = Ownership::take(paths.clone())?;
     log::start(&paths.log(), !options.detached)?;
     let mut settings = Settings::for_descriptors(descriptors);
-    settings.idle_timeout = options.idle_timeout.unwrap_or(settings.idle_timeout);
+    settings.idle_timeout =
+        options.idle_timeout.unwrap_or(settings.idle_timeout).max(lifecycle::IDLE_TIMEOUT_MIN);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(WORK_THREADS_MAX)
         .enable_all()

@@ -6,7 +6,7 @@
 //! 3. Readers take a snapshot and wait for nobody.
 
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::Collection;
@@ -18,7 +18,7 @@ use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
-use crate::commit::{self, Done, Job, Limits, Pending};
+use crate::commit::{self, Done, EndOnPanic, Job, Limits, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
 use crate::refreshes::{Refresh, Refreshes};
@@ -184,6 +184,13 @@ impl Registry {
     }
 }
 
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn cursor(epoch: &str, revision: u64) -> String {
     format!("{epoch}:{revision}")
 }
@@ -218,10 +225,14 @@ struct Owner {
 
 impl Owner {
     async fn run(mut self, mut inbox: tokio_mpsc::Receiver<Message>) {
+        // Else the others would be shown the same snapshot for ever.
+        let _end = EndOnPanic;
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let first_to_give_up = self.waiting.iter().map(|one| one.limits.lock_wait_until).min();
             tokio::select! {
+                () = until(first_to_give_up) => self.give_up_waiting(),
                 message = inbox.recv() => match message {
                     Some(message) => self.take(message),
                     None => return,
@@ -247,6 +258,23 @@ impl Owner {
             if self.has_finished() {
                 return;
             }
+        }
+    }
+
+    /// Tells those who wait behind a commit that takes too long. They were never begun.
+    fn give_up_waiting(&mut self) {
+        let now = Instant::now();
+        let waiting = std::mem::take(&mut self.waiting);
+        for pending in waiting {
+            if pending.limits.lock_wait_until > now {
+                self.waiting.push(pending);
+                continue;
+            }
+            let error = Error::new(
+                Code::Locked,
+                "the write before this one has been waiting for its lock or its disk for too long",
+            );
+            let _ = pending.reply.send(Err(error.hint("try again")));
         }
     }
 
@@ -356,7 +384,9 @@ impl Owner {
             Some(error) if error.code == Code::Corrupt => self.damaged_looks + 1,
             _ => 0,
         };
-        let problem = problem.map(|error| (error, Source::Memory));
+        // What was shown instead from the start is shown still.
+        let instead = self.snapshot.problem.as_ref().map_or(Source::Memory, |(_, source)| *source);
+        let problem = problem.map(|error| (error, instead));
         if problem != self.snapshot.problem {
             self.snapshot.problem = problem;
             for warning in self.snapshot.warnings() {

@@ -73,13 +73,18 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         return registry.change(call.request, peer.pid, limits).await;
     }
     match from_memory(registry, peer.pid, &call).await {
-        // Somebody may have announced it in direct mode a moment ago.
-        Err(error) if error.code == Code::NotFound => {
+        // Somebody may have announced it in direct mode a moment ago. Whoever was not found by
+        // asking all who are there is not asked for again.
+        Err(error) if error.code == Code::NotFound && names_an_id(&call.request) => {
             registry.look().await;
             from_memory(registry, peer.pid, &call).await
         }
         answer => answer,
     }
+}
+
+fn names_an_id(request: &Request) -> bool {
+    !matches!(request, Request::Resolve(Resolve { id: None, .. }))
 }
 
 /// Answers what needs neither lock nor disk.

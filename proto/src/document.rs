@@ -1,7 +1,7 @@
 //! A whole collection file in memory, and its text.
 //!
 //! 1. What argus does not know survives: top-level keys, records, their order and their text.
-//! 2. `render(parse(text))` differs from `text` only in layout.
+//! 2. `render(parse(text))` differs from `text` only in layout, where no key stands there twice.
 //! 3. A document is immutable to its readers: whoever changes one changes a copy.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct Document {
     /// The top-level keys in their order, as quoted and canonical text.
     top: Arc<Vec<(String, Slot)>>,
     updated_at: u64,
-    /// Ids that the text had more than once: all but the last of each are not in `records`.
+    /// Ids and top-level keys that the text had more than once: all but the last of each are lost.
     duplicates: Arc<Vec<String>>,
 }
 
@@ -113,7 +113,7 @@ impl Document {
             return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
         };
         let mut records = Records::default();
-        let mut duplicates = Vec::new();
+        let mut duplicates = repeated_keys(text)?;
         for (key, record) in members(records_text)? {
             if records.insert_from_file(key, record, collection) {
                 duplicates.push(key_text(key));
@@ -166,7 +166,8 @@ impl Document {
         self.updated_at = now;
     }
 
-    /// The ids that the text had more than once. Rendering keeps the last of each only.
+    /// The ids and top-level keys that the text had more than once. Rendering keeps the last of
+    /// each only.
     pub fn duplicates(&self) -> &[String] {
         &self.duplicates
     }
@@ -190,6 +191,14 @@ impl Document {
         out.push_str(indent);
         out.push('}');
     }
+}
+
+/// The top-level keys that stand there more than once: of each the last is kept only.
+fn repeated_keys(text: &str) -> Result<Vec<String>, JsonError> {
+    let mut keys: Vec<String> = members(text)?.iter().map(|(key, _)| key_text(key)).collect();
+    keys.sort();
+    let repeated = keys.windows(2).filter(|pair| pair[0] == pair[1]);
+    Ok(repeated.map(|pair| pair[0].clone()).collect())
 }
 
 fn check_version(object: &Object, collection: &Collection) -> Result<(), Unreadable> {
@@ -274,6 +283,10 @@ mod tests {
         let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
         assert_eq!(document.duplicates(), ["a"]);
         assert_eq!(document.records.get("a").expect("there").text(), "3");
+
+        let text = r#"{"version":1,"updatedAt":1,"watchers":{"lost":1},"watchers":{}}"#;
+        let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+        assert_eq!(document.duplicates(), ["watchers"]);
     }
 
     #[test]

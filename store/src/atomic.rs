@@ -19,6 +19,8 @@ const TEMP_SUFFIX: &str = ".argus-tmp";
 pub struct Prepared<'a> {
     temp: NamedTempFile,
     target: &'a Path,
+    /// Opened before anything is visible: whoever has no descriptor left learns it in time.
+    folder: File,
     parent: &'a Path,
 }
 
@@ -42,7 +44,8 @@ pub fn prepare<'a>(
     platform::set_mode(temp.as_file(), replaced)
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
-    Ok(Prepared { temp, target, parent })
+    let folder = File::open(parent).map_err(StoreError::io("open the folder", parent))?;
+    Ok(Prepared { temp, target, folder, parent })
 }
 
 impl Prepared<'_> {
@@ -55,13 +58,22 @@ impl Prepared<'_> {
         let file = self.temp.persist(self.target).map_err(|error| {
             StoreError::io("rename a temporary file to", self.target)(error.error)
         })?;
-        platform::sync_folder(self.parent).map_err(|source| StoreError::OutcomeUnknown {
+        self.folder.sync_all().map_err(|source| StoreError::OutcomeUnknown {
             operation: "fsync the folder",
             path: self.parent.to_owned(),
             source,
         })?;
         Ok(file)
     }
+}
+
+/// Makes a file durable that somebody else may have put in place.
+pub(crate) fn sync(target: &Path) -> StoreResult<()> {
+    let parent = target.parent().unwrap_or(Path::new("."));
+    File::open(target)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| platform::sync_folder(parent))
+        .map_err(StoreError::io("fsync", target))
 }
 
 /// Replaces a file, 0600, that need not survive a crash: what describes a running process.

@@ -106,6 +106,11 @@ impl StoreError {
         }
     }
 
+    /// Whether it is what the file holds that is wrong, and not one attempt to change it.
+    pub fn is_about_content(&self) -> bool {
+        matches!(self, StoreError::Unreadable { .. } | StoreError::NotSetAside { .. })
+    }
+
     /// The code that a client sees.
     pub fn code(&self) -> Code {
         match self {
@@ -161,5 +166,5 @@ impl From<StoreError> for Error {
 }
 
 fn age_text(age: Option<Duration>) -> String {
-    age.map_or_else(String::new, |age| format!(", since {:.1} s", age.as_secs_f64()))
+    age.map_or_else(String::new, |age| format!(" for {:.1} s", age.as_secs_f64()))
 }

@@ -221,10 +221,13 @@ fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockf
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         // There it is empty for a moment, as every other program's is.
         Err(error) if platform::has_no_links(&error) => match platform::create_new(path) {
-            Ok(mut file) => {
-                file.write_all(&own_content(nonce)).map_err(failed())?;
-                Ok(held(file))
-            }
+            Ok(mut file) => match file.write_all(&own_content(nonce)) {
+                Ok(()) => Ok(held(file)),
+                Err(error) => {
+                    let _ = fs::remove_file(path);
+                    Err(failed()(error))
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(failed()(error)),
         },
@@ -252,6 +255,7 @@ fn take_over(mut file: File, path: &Path, nonce: &str) -> StoreResult<Option<Loc
     content.resize(content.len().max(old_length), b' ');
     file.seek(SeekFrom::Start(0)).map_err(failed())?;
     file.write_all(&content).map_err(failed())?;
+    file.set_len(content.len() as u64).map_err(failed())?;
     let mut lockfile = Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned() };
     Ok(lockfile.is_own().then_some(lockfile))
 }

@@ -43,7 +43,12 @@ fn copy(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
     if !fs::exists(&target)? {
         temp.as_file().sync_all()?;
         temp.persist(&target).map_err(|error| error.error)?;
-        platform::sync_folder(quarantine)?;
+    }
+    // Also where it was there: who put it there may have been killed before he came to this. And
+    // the folder itself may be new.
+    platform::sync_folder(quarantine)?;
+    if let Some(parent) = quarantine.parent() {
+        platform::sync_folder(parent)?;
     }
     Ok(target)
 }

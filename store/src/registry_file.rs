@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argus_proto::Code;
@@ -23,6 +23,8 @@ use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
 const TORN_READS_MAX: u32 = 5;
+/// How often a write begins anew because somebody wrote without a lock meanwhile.
+const OVERTAKEN_MAX: u32 = 3;
 /// The name under which a lockfile is written before it is published.
 const PRIVATE_LOCKFILE: &str = "lockfile.new";
 const TORN_READ_PAUSE: Duration = Duration::from_millis(10);
@@ -35,6 +37,8 @@ pub struct RegistryFile {
     stale_after: StaleAfter,
     watch: Watch,
     known: Option<Known>,
+    /// The last write may not last: what is there is read, and written anew, whatever happens.
+    is_uncertain: bool,
     /// What could not be read, so that it is not read over and over.
     unreadable: Option<(Stamp, Unreadable)>,
     folder: Option<Folder>,
@@ -42,12 +46,22 @@ pub struct RegistryFile {
     recoveries: Vec<Recovery>,
 }
 
-/// What the file was when it was last read or written under the locks.
+/// What the file was when it was last read or written.
 #[derive(Debug, Clone)]
 struct Known {
     /// `None`: there was no file.
     stamp: Option<Stamp>,
     document: Document,
+    /// Whether it was synced here. One that was only read may be another's who was killed
+    /// between his rename and his fsync.
+    is_durable: bool,
+}
+
+/// How one attempt to write ended.
+enum Attempt {
+    Ended(Committed),
+    /// Somebody wrote the file without a lock while the new one was being prepared.
+    Overtaken,
 }
 
 /// What a lock-free read found.
@@ -93,6 +107,7 @@ impl RegistryFile {
             stale_after,
             watch: Watch::default(),
             known: None,
+            is_uncertain: false,
             unreadable: None,
             folder: None,
             debris_removed: false,
@@ -140,7 +155,7 @@ impl RegistryFile {
             return Ok(known.document.clone());
         }
         let path = self.paths.registry();
-        let stamp = fs::metadata(path).ok().as_ref().map(Stamp::of);
+        let stamp = self.stamp();
         if let Some((seen, problem)) = &self.unreadable
             && stamp == Some(*seen)
         {
@@ -150,7 +165,7 @@ impl RegistryFile {
         match read_file(path, self.collection) {
             Ok((stamp, document)) => {
                 self.unreadable = None;
-                self.known = Some(Known { stamp, document: document.clone() });
+                self.known = Some(Known { stamp, document: document.clone(), is_durable: false });
                 Ok(document)
             }
             Err(error) => {
@@ -170,11 +185,8 @@ impl RegistryFile {
     /// Whether the file is not what was last seen.
     pub fn has_changed(&self) -> bool {
         match &self.known {
-            None => true,
-            Some(known) => {
-                let now = fs::metadata(self.paths.registry()).ok();
-                now.as_ref().map(Stamp::of) != known.stamp
-            }
+            Some(known) if !self.is_uncertain => self.stamp() != known.stamp,
+            _ => true,
         }
     }
 
@@ -190,9 +202,8 @@ impl RegistryFile {
     ) -> StoreResult<Committed> {
         let mut wait = Wait::new(wait);
         let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
-        let folder = self.checked_folder()?;
-        let _write_lock = KernelLock::acquire(folder, WRITE_LOCK, &mut wait)?;
-        let private = folder.path().join(PRIVATE_LOCKFILE);
+        let write_lock = self.write_lock(&mut wait)?;
+        let private = self.paths.folder().join(PRIVATE_LOCKFILE);
         let mut lockfile = Lockfile::acquire(
             &self.paths.lockfile(),
             &private,
@@ -201,39 +212,58 @@ impl RegistryFile {
             &mut wait,
         )?;
         self.remove_debris_once();
-
-        let before = self.known.as_ref().map(|known| known.document.clone());
-        let has_changed = self.has_changed();
-        let (current, damage) = match self.reload() {
-            Ok(document) => (document, None),
-            Err(StoreError::Unreadable { source, .. }) if source.code() == Code::Corrupt => {
-                let (document, from) = self.fallback(true);
-                (document, Some(Damage::unreadable(&source, from)))
+        for _ in 0..OVERTAKEN_MAX {
+            if let Attempt::Ended(committed) = self.attempt(&mut lockfile, transaction)? {
+                return Ok(committed);
             }
-            Err(error) => return Err(error),
-        };
-        if let Some(before) = before
-            && has_changed
-        {
-            transaction.notice(&before, &current);
         }
-        let Some(next) = transaction.apply(&current) else { return Ok(Committed::Unchanged) };
+        drop(write_lock);
+        Err(StoreError::Locked {
+            path: self.paths.registry().to_owned(),
+            holder: "a program that writes it without a lock".to_owned(),
+            age: None,
+        })
+    }
+
+    /// Takes the kernel lock in the folder that is in place. It may be replaced during the wait,
+    /// and then the lock is nobody's.
+    fn write_lock(&mut self, wait: &mut Wait) -> StoreResult<KernelLock> {
+        loop {
+            let lock = KernelLock::acquire(self.checked_folder()?, WRITE_LOCK, wait)?;
+            if lock.is_in_place() {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Applies the transaction to what is there, and puts the result in its place.
+    fn attempt(
+        &mut self,
+        lockfile: &mut Lockfile,
+        transaction: &mut impl Transaction,
+    ) -> StoreResult<Attempt> {
+        let stamp = self.stamp();
+        let (current, damage) = self.current(transaction)?;
+        let next = match transaction.apply(&current) {
+            Some(next) => next,
+            None if self.is_uncertain => current.clone(),
+            None => {
+                self.make_durable()?;
+                return Ok(Attempt::Ended(Committed::Unchanged));
+            }
+        };
         let damage = damage.or_else(|| Damage::duplicates(&current));
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
         let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
         let text = next.render(self.collection);
         if text.len() > FILE_BYTES_MAX {
-            return Err(StoreError::TooLarge {
-                path: self.paths.registry().to_owned(),
-                bytes: text.len(),
-            });
+            let path = self.paths.registry().to_owned();
+            return Err(StoreError::TooLarge { path, bytes: text.len() });
         }
 
         let replaced = fs::metadata(self.paths.registry()).ok();
-        let prepared = atomic::prepare(self.paths.registry(), text.as_bytes(), replaced.as_ref())?;
-        if replaced.is_some() && is_readable {
-            self.keep_last_good();
-        }
+        let path = self.paths.registry().to_owned();
+        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref())?;
         lockfile.refresh();
         if !lockfile.is_own() {
             return Err(StoreError::Locked {
@@ -242,17 +272,74 @@ impl RegistryFile {
                 age: None,
             });
         }
-        if !transaction.is_wanted() {
-            return Ok(Committed::Withdrawn);
+        if self.stamp() != stamp {
+            return Ok(Attempt::Overtaken);
         }
-        // From here on the file may be the new one; what is known of it is known again only at
-        // the end.
-        self.known = None;
-        let file = prepared.publish()?;
-        let stamp = file.metadata().map_err(StoreError::io("look at", self.paths.registry()))?;
-        self.known = Some(Known { stamp: Some(Stamp::of(&stamp)), document: next });
+        if !transaction.is_wanted() {
+            return Ok(Attempt::Ended(Committed::Withdrawn));
+        }
+        let last_good = (replaced.is_some() && is_readable).then(|| LastGood::link(&self.paths));
+        let file = prepared.publish().inspect_err(|error| {
+            self.is_uncertain = matches!(error, StoreError::OutcomeUnknown { .. });
+        })?;
+        if let Some(last_good) = last_good {
+            last_good.publish();
+        }
+        // Without a stamp it is read again; that it is durable is certain all the same.
+        let stamp = file.metadata().ok().as_ref().map(Stamp::of);
+        self.known = Some(Known { stamp, document: next, is_durable: true });
+        self.is_uncertain = false;
         self.recoveries.extend(recovery);
-        Ok(Committed::Written)
+        Ok(Attempt::Ended(Committed::Written))
+    }
+
+    /// What the transaction is to be applied to; tells it first what others have changed.
+    fn current(
+        &mut self,
+        transaction: &mut impl Transaction,
+    ) -> StoreResult<(Document, Option<Damage>)> {
+        let before = self.known.as_ref().map(|known| (known.stamp, known.document.clone()));
+        let mut attempt = 1;
+        let current = loop {
+            match self.reload() {
+                Ok(document) => break (document, None),
+                Err(StoreError::Unreadable { source, .. }) if source.code() == Code::Corrupt => {
+                    // Somebody may be writing in place, without a lock.
+                    if attempt < TORN_READS_MAX {
+                        attempt += 1;
+                        std::thread::sleep(TORN_READ_PAUSE);
+                        continue;
+                    }
+                    let (document, from) = self.fallback(true);
+                    break (document, Some(Damage::unreadable(&source, from)));
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        let stamp = self.known.as_ref().and_then(|known| known.stamp);
+        if let Some((stamp_before, before)) = before
+            && (self.is_uncertain || stamp_before != stamp)
+        {
+            transaction.notice(&before, &current.0);
+        }
+        Ok(current)
+    }
+
+    /// Whoever repeats a change is told that it is there already; then it has to last.
+    fn make_durable(&mut self) -> StoreResult<()> {
+        if let Some(known) = &mut self.known
+            && !known.is_durable
+            && known.stamp.is_some()
+        {
+            atomic::sync(self.paths.registry())?;
+            known.is_durable = true;
+        }
+        Ok(())
+    }
+
+    /// What the file is now; `None` where there is none.
+    fn stamp(&self) -> Option<Stamp> {
+        fs::metadata(self.paths.registry()).ok().as_ref().map(Stamp::of)
     }
 
     /// The folder of locks, made at the first use and looked at again at each: it may have been
@@ -278,34 +365,55 @@ impl RegistryFile {
         }
     }
 
-    /// What to go on with where the file cannot be used.
+    /// What to go on with where the file cannot be used: the newer of what is in memory and of
+    /// the last good copy. Memory may be from before others wrote.
     fn fallback(&self, may_use_last_good: bool) -> (Document, Source) {
-        if let Some(known) = &self.known {
-            return (known.document.clone(), Source::Memory);
-        }
-        if may_use_last_good
-            && let Ok((Some(_), document)) = read_file(&self.paths.last_good(), self.collection)
-        {
-            return (document, Source::LastGood);
-        }
-        (Document::empty(self.collection), Source::Empty)
+        let memory = self.known.as_ref().map(|known| (known.document.clone(), Source::Memory));
+        let last_good = may_use_last_good
+            .then(|| read_file(&self.paths.last_good(), self.collection).ok())
+            .flatten()
+            .filter(|(stamp, _)| stamp.is_some())
+            .map(|(_, document)| (document, Source::LastGood));
+        last_good
+            .into_iter()
+            .chain(memory)
+            .max_by_key(|(document, _)| document.updated_at())
+            .unwrap_or_else(|| (Document::empty(self.collection), Source::Empty))
     }
 
     fn set_aside(&self, damage: Damage) -> StoreResult<Recovery> {
         damage.set_aside(self.paths.registry(), &Folder::open(self.paths.folder())?)
     }
+}
 
-    /// Keeps the old file under a second name. Without it a damaged file costs more; that is no
-    /// reason to refuse a write.
-    fn keep_last_good(&self) {
-        let last_good = self.paths.last_good();
-        let fresh = last_good.with_extension("json.new");
+/// The old file under a second name, on its way to be the last good one.
+///
+/// Linked before the rename that takes its first name away, and named `last-good.json` only after
+/// it: as long as both names lead to one file, who damages it in place damages both. Without a
+/// last good copy a damaged file costs more; that is no reason to refuse a write.
+struct LastGood {
+    fresh: PathBuf,
+    path: PathBuf,
+}
+
+impl LastGood {
+    fn link(paths: &Paths) -> Self {
+        let path = paths.last_good();
+        let fresh = path.with_extension("json.new");
         let _ = fs::remove_file(&fresh);
-        if platform::link_new(self.paths.registry(), &fresh).is_ok() {
-            let _ = fs::rename(&fresh, &last_good);
-            // After a crash the two may be names of one file, and then a rename leaves both.
-            let _ = fs::remove_file(&fresh);
-        }
+        let _ = platform::link_new(paths.registry(), &fresh);
+        LastGood { fresh, path }
+    }
+
+    fn publish(&self) {
+        let _ = fs::rename(&self.fresh, &self.path);
+    }
+}
+
+impl Drop for LastGood {
+    fn drop(&mut self) {
+        // Where nothing was published; else it has no such name any more.
+        let _ = fs::remove_file(&self.fresh);
     }
 }
 

@@ -10,8 +10,11 @@ use crate::args;
 use crate::output::printable;
 
 pub(crate) async fn run(session: &Session, arguments: args::Resolve) -> Result<()> {
-    let cwd = arguments.cwd.as_deref().unwrap_or(Path::new("."));
-    let resolve = Resolve { id: arguments.id, cwd: Some(folder(cwd)?) };
+    let cwd = match (&arguments.id, &arguments.cwd) {
+        (Some(_), _) => None,
+        (None, cwd) => Some(folder(cwd.as_deref().unwrap_or(Path::new(".")))?),
+    };
+    let resolve = Resolve { id: arguments.id, cwd };
     let resolved = session.client.resolve(resolve).await?;
     session.output.route_warning(&session.client, true);
     session.output.data(&resolved, |resolved: &Resolved| {

@@ -45,7 +45,9 @@ impl Heartbeat {
                 return Err(belongs_to_another(&self.id, watcher));
             }
         }
-        step.insert(&self.id, record.refreshed(context.now), Reason::Announced)?;
-        Ok(Refreshed { id: self.id.clone(), updated_at: context.now })
+        // Never back: somebody's clock was ahead, or ours was set.
+        let updated_at = context.now.max(watcher.updated_at);
+        step.insert(&self.id, record.refreshed(updated_at), Reason::Announced)?;
+        Ok(Refreshed { id: self.id.clone(), updated_at })
     }
 }
