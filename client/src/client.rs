@@ -22,7 +22,7 @@ use crate::connection::{Connection, Unanswered, is_change};
 use crate::direct::Direct;
 use crate::link::Link;
 use crate::options::{Mode, Options};
-use crate::route::{Route, Way};
+use crate::route::Route;
 use crate::status::Overview;
 
 /// A way to one registry. Cheap to clone; clones share their connection.
@@ -404,11 +404,4 @@ fn after_no_answer(error: Error, reason: &Error) -> Error {
 fn unknown(what: &str) -> Error {
     Error::new(Code::OutcomeUnknown, format!("whether the change was made is not known: {what}"))
         .hint("read again before going on: argus ls")
-}
-
-impl Route {
-    /// Whether the last call went to the file although a daemon was wanted.
-    pub fn is_fallback(&self) -> bool {
-        self.way == Way::Direct && self.reason.is_some()
-    }
 }

@@ -216,7 +216,11 @@ async fn say_hello(
     let mut opening = PREAMBLE.to_vec();
     opening.extend(binary::frame(line.as_bytes()));
     let (mut writer, mut reader) = (stream, stream);
-    writer.write_all(&opening).await.map_err(ended)?;
+    match writer.write_all(&opening).await {
+        // It may have said why before it closed.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(ended)?,
+    }
 
     let mut first = Vec::new();
     let payload = loop {

@@ -21,6 +21,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether the last call went to the file although a daemon was wanted.
+    pub fn is_fallback(&self) -> bool {
+        self.way == Way::Direct && self.reason.is_some()
+    }
+
     pub(crate) fn daemon() -> Self {
         Route { way: Way::Daemon, reason: None }
     }

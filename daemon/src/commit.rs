@@ -208,7 +208,7 @@ struct Batch {
     collection: &'static Collection,
     entries: Vec<Entry>,
     refreshes: Vec<Refresh>,
-    /// What others changed, and how many entries of `changes` that is.
+    /// So many of `changes`, the first, are others'.
     external: usize,
     changes: Vec<Change>,
 }

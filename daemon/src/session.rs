@@ -25,6 +25,7 @@ use argus_proto::wire::{Encoding, Framing, Opening, Piece, Splitter, UNKNOWN_OPE
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::daemon::Daemon;
@@ -33,6 +34,8 @@ use crate::serve::{Peer, RECORDS_INLINE_MAX, beside_the_others, serve};
 
 const READ_BYTES: usize = 8 * 1024;
 const OPENING_BYTES: usize = 512;
+/// How many listings of one connection are made, or wait to be read, at a time.
+const LONG_ANSWERS_MAX: usize = 1;
 
 /// Serves a connection to its end.
 pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Result<()> {
@@ -59,6 +62,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
         has_ended: false,
         held: None,
         in_flight: FuturesUnordered::new(),
+        long_answers: Arc::new(Semaphore::new(LONG_ANSWERS_MAX)),
     };
     session.run().await
 }
@@ -108,7 +112,13 @@ async fn write(stream: &platform::Stream, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// An answer, ready to be sent; `None` for a notification.
-type Reply = Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send>>;
+type Reply = Pin<Box<dyn Future<Output = Option<Outgoing>> + Send>>;
+
+struct Outgoing {
+    bytes: Vec<u8>,
+    /// A long answer's place, given back once it is sent.
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 struct Session {
     peer: Peer,
@@ -122,6 +132,8 @@ struct Session {
     /// A request that waits for those before it.
     held: Option<Request>,
     in_flight: FuturesUnordered<Reply>,
+    /// A peer that reads nothing holds one listing in memory, not as many as it has asked for.
+    long_answers: Arc<Semaphore>,
 }
 
 /// A request as it arrived, and how to answer it.
@@ -158,8 +170,8 @@ impl Session {
             let mut reader = &*stream;
             tokio::select! {
                 Some(reply) = self.in_flight.next() => {
-                    if let Some(bytes) = reply {
-                        write(&stream, &bytes).await?;
+                    if let Some(outgoing) = reply {
+                        write(&stream, &outgoing.bytes).await?;
                     }
                 }
                 read = reader.read(&mut chunk), if may_read => match read? {
@@ -267,7 +279,14 @@ impl Session {
 
     fn answer(&self, request: Request) -> Reply {
         let (daemon, peer) = (self.daemon.clone(), self.peer.clone());
+        let long_answers = self.long_answers.clone();
         Box::pin(async move {
+            let place = match &request.call {
+                Ok(Call { request: argus_proto::Request::List(_), .. }) => {
+                    Some(long_answers.acquire_owned().await.ok()?)
+                }
+                _ => None,
+            };
             let result = match request.call {
                 Ok(call) => serve(daemon, peer, call).await.map_err(Fault::from),
                 Err(fault) => Err(fault),
@@ -276,7 +295,8 @@ impl Session {
                 &result,
                 Ok(Answer::List(listing)) if listing.records.len() > RECORDS_INLINE_MAX
             );
-            beside_the_others(is_large, move || write_answer(request.to, result)).await.ok()?
+            let bytes = beside_the_others(is_large, move || write_answer(request.to, result));
+            Some(Outgoing { bytes: bytes.await.ok()??, _place: place })
         })
     }
 }

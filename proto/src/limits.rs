@@ -1,4 +1,4 @@
-//! Every upper bound that two processes have to agree on. Each is met by a test.
+//! Every upper bound that two processes have to agree on.
 
 use std::time::Duration;
 

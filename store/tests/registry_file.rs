@@ -243,3 +243,100 @@ fn a_file_that_would_be_too_large_to_read_is_not_written() {
     assert_eq!(error.code(), Code::TooLarge);
     assert_eq!(fs::read_to_string(home.paths.registry()).expect("there"), text);
 }
+
+/// A transaction during which somebody else does something to the files.
+struct Meanwhile<'a> {
+    touch: Touch,
+    meddle: &'a dyn Fn(),
+    times: u32,
+}
+
+impl Transaction for Meanwhile<'_> {
+    fn apply(&mut self, document: &Document) -> Option<Document> {
+        if self.times > 0 {
+            self.times -= 1;
+            (self.meddle)();
+        }
+        self.touch.apply(document)
+    }
+}
+
+#[test]
+fn a_lockfile_that_was_stolen_meanwhile_stops_the_write_and_is_left_to_the_thief() {
+    let home = home();
+    file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+    let before = text(&home);
+    let steal = || {
+        fs::remove_file(home.paths.lockfile()).expect("held");
+        fs::write(home.paths.lockfile(), "a thief's").expect("own folder");
+    };
+    let touch = Touch { now: 6, wanted: true };
+    let mut change = Meanwhile { touch, meddle: &steal, times: 1 };
+    let error = file(&home).update(WAIT, &mut change).expect_err("stolen");
+    assert_eq!(error.code(), Code::Locked);
+    assert_eq!(text(&home), before);
+    assert_eq!(fs::read_to_string(home.paths.lockfile()).expect("there"), "a thief's");
+}
+
+#[test]
+fn what_somebody_writes_without_a_lock_meanwhile_is_not_overwritten() {
+    let home = home();
+    let foreign = |number: u32| {
+        let text = format!(r#"{{"version":1,"updatedAt":1,"x":{number},"watchers":{{}}}}"#);
+        fs::write(home.paths.registry(), text).expect("own folder");
+    };
+    foreign(1);
+    let write = || foreign(2);
+    let touch = Touch { now: 6, wanted: true };
+    let mut change = Meanwhile { touch, meddle: &write, times: 1 };
+    assert_eq!(file(&home).update(WAIT, &mut change).expect("free"), Committed::Written);
+    assert!(text(&home).contains("\"x\": 2"), "{}", text(&home));
+
+    // Whoever never stops is told apart from a lock.
+    let count = std::cell::Cell::new(2);
+    let write = || {
+        count.set(count.get() + 1);
+        foreign(count.get());
+    };
+    let touch = Touch { now: 7, wanted: true };
+    let mut change = Meanwhile { touch, meddle: &write, times: u32::MAX };
+    let error = file(&home).update(WAIT, &mut change).expect_err("never quiet");
+    assert!(error.to_string().contains("without a lock"), "{error}");
+    assert!(text(&home).contains(&format!("\"x\":{}", count.get())), "{}", text(&home));
+}
+
+#[test]
+fn old_memory_does_not_replace_what_others_have_written_since() {
+    let home = home();
+    let mut old = file(&home);
+    old.update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+    let mut newer = file(&home);
+    for now in [6, 7] {
+        newer.update(WAIT, &mut Touch { now, wanted: true }).expect("free");
+    }
+    fs::write(home.paths.registry(), "garbage").expect("own folder");
+    let seen = std::cell::Cell::new(0);
+    struct Look<'a>(&'a std::cell::Cell<u64>);
+    impl Transaction for Look<'_> {
+        fn apply(&mut self, document: &Document) -> Option<Document> {
+            self.0.set(document.updated_at());
+            Some(document.clone())
+        }
+    }
+    old.update(WAIT, &mut Look(&seen)).expect("free");
+    assert_eq!(seen.get(), 6, "the last good copy, not what was in memory");
+    assert_eq!(old.take_recoveries()[0].source, Some(Source::LastGood));
+}
+
+#[test]
+fn the_last_good_copy_is_never_another_name_of_the_file() {
+    use std::os::unix::fs::MetadataExt;
+    let home = home();
+    let mut writer = file(&home);
+    writer.update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+    for (now, wanted) in [(6, true), (7, false), (7, true)] {
+        writer.update(WAIT, &mut Touch { now, wanted }).expect("free");
+        let inode = |path: &std::path::Path| fs::metadata(path).expect("there").ino();
+        assert_ne!(inode(home.paths.registry()), inode(&home.paths.last_good()));
+    }
+}

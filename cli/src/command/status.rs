@@ -40,7 +40,12 @@ pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
     for collection in &report.collections {
         lines.push(field(
             &collection.name,
-            &format!("{} records, {} bytes", collection.records, collection.bytes),
+            &format!(
+                "{} {}, {} bytes",
+                collection.records,
+                if collection.records == 1 { "record" } else { "records" },
+                collection.bytes
+            ),
         ));
     }
     lines.push(field("commits", &report.commits.to_string()));

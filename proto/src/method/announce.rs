@@ -28,7 +28,8 @@ pub struct Announce {
     /// Let the daemon take the living process for its heartbeat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub vouch: bool,
-    /// Answer only when the JSON file shows the change.
+    /// Answer only when the JSON file shows the change. Today every commit writes the file, so
+    /// it always does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flush: bool,
 }

@@ -1,7 +1,8 @@
 //! `kill -9` before every system call by which a change touches the disk.
 //!
 //! Seen to fail without the clearing away of debris in `store::atomic`, and with the second name
-//! that a crash left to `last-good.json`.
+//! that a crash left to `last-good.json`; and with `last-good.json` linked to the file that is still in
+//! place.
 
 use std::process::Stdio;
 
@@ -48,6 +49,13 @@ fn assert_recovers(context: &TestContext, acknowledged: bool, fault: &Fault) {
     if acknowledged {
         assert!(ids.contains(&"new".to_owned()), "{fault:?}: {ids:?}");
     }
+    // Damage in place, right after the crash, costs no more than the last change.
+    let whole = std::fs::read(context.registry()).expect("it is there");
+    std::fs::write(context.registry(), "garbage").expect("own file");
+    let run = context.argus(&["--direct", "ls"]);
+    assert!(run.stdout.contains("first"), "{fault:?}: {run:?}");
+    std::fs::write(context.registry(), whole).expect("own file");
+
     let run = context.argus(&["--direct", "announce", "--id", "next"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{fault:?}: {run:?}");
     assert_no_debris(context);

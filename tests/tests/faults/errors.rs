@@ -66,3 +66,17 @@ fn a_failed_fsync_of_the_folder_is_of_unknown_outcome_and_of_the_file_is_not() {
     assert_eq!(outcome(2).error()["code"], "E_OUTCOME_UNKNOWN");
     assert_eq!(outcome(3).code, 0);
 }
+
+#[test]
+fn a_change_repeated_after_an_unknown_outcome_is_synced_before_it_is_acknowledged() {
+    let context = TestContext::new();
+    let pid = std::process::id().to_string();
+    let arguments = ["--direct", "--json", "announce", "--id", "new", "--pid", &pid, "--data"];
+    let arguments = [&arguments[..], &[r#"{"startedAt":1,"updatedAt":1}"#]].concat();
+    let fault = Fault { calls: "fsync", effect: "error=EIO", when: "2".to_owned() };
+    assert_eq!(fault.argus(&context, &arguments).error()["code"], "E_OUTCOME_UNKNOWN");
+    // It is there already, so nothing would have to be written. Its fsync must not be left out.
+    let fault = Fault { calls: "fsync", effect: "error=EIO", when: "1".to_owned() };
+    assert_eq!(fault.argus(&context, &arguments).error()["code"], "E_IO");
+    assert_eq!(context.argus(&arguments).code, 0);
+}

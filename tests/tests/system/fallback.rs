@@ -263,3 +263,35 @@ fn what_is_about_the_daemon_is_asked_of_the_daemon_in_every_mode() {
     assert_eq!(direct(&["--json", "daemon", "start"]).error()["code"], "E_USAGE");
     assert!(context.daemons().is_empty());
 }
+
+#[test]
+fn a_heartbeat_reaches_the_file_by_itself() {
+    let context = TestContext::new();
+    let client = context.client(Mode::Auto);
+    client.announce(announcement("app").build()).expect("served");
+    let refreshed = until("the clock moves on", || {
+        let refreshed =
+            client.heartbeat(Heartbeat { id: "app".into(), pid: None }).expect("served");
+        let record = context.document()["watchers"]["app"].clone();
+        (refreshed.updated_at > record["updatedAt"].as_u64().expect("a time")).then_some(refreshed)
+    });
+    // Nobody else writes, and nobody stops the daemon.
+    until("the file shows it", || {
+        let time = context.document()["watchers"]["app"]["updatedAt"].as_u64().expect("a time");
+        (time >= refreshed.updated_at).then_some(())
+    });
+}
+
+#[test]
+fn what_others_write_is_noticed_without_a_question_that_fails() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let daemon = context.client(Mode::DaemonOnly);
+    let before = daemon.list(List::default()).expect("served").cursor;
+    context.client(Mode::Direct).announce(announcement("direct").build()).expect("served");
+    let after = until("the listing shows it", || {
+        let listing = daemon.list(List::default()).expect("served");
+        (listing.records.len() == 1).then_some(listing.cursor)
+    });
+    assert_ne!(after, before, "it is a change like any other");
+}

@@ -137,3 +137,25 @@ fn reading_and_heartbeats_do_not_wait_for_who_waits_for_a_lock() {
     drop(lock);
     waiting.wait().expect("own child");
 }
+
+#[test]
+fn who_waits_behind_a_long_wait_is_told_before_his_shorter_deadline() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let lock = ForeignLock::new(&context);
+    let patient = context
+        .command(&["--daemon-only", "announce", "--id", "patient"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("argus can be run");
+    let mut rpc = context.rpc();
+    rpc.result("status", serde_json::json!({}));
+    for _ in 0..3 {
+        let deadline = argus_presence::clock::monotonic_ms() + 600;
+        let params = serde_json::json!({ "record": { "id": "hasty" }, "deadline": deadline });
+        let answer = rpc.call("announce", params);
+        assert_eq!(answer["error"]["data"]["code"], "E_LOCKED", "{answer}");
+    }
+    drop(lock);
+    patient.wait_with_output().expect("own child");
+}
