@@ -12,4 +12,5 @@ mod protocols;
 mod resolving;
 mod spawning;
 mod storm;
+mod strangers;
 mod watcher;
