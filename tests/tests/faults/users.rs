@@ -1,0 +1,91 @@
+//! Another user: served by nobody, root included.
+//!
+//! Needs root, to be two users, and `setpriv`. Seen to fail without `is_own_user` in the daemon.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use argus_tests::{Rpc, Run, TestContext, executables, until};
+
+/// `nobody` everywhere.
+const OTHER: u32 = 65534;
+
+/// A folder of the other user's, and the executables where he can run them.
+struct OtherUser<'a> {
+    context: &'a TestContext,
+    home: PathBuf,
+}
+
+impl<'a> OtherUser<'a> {
+    fn new(context: &'a TestContext) -> Self {
+        assert!(rustix::process::geteuid().is_root(), "run these tests as root");
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(context.home(), open).expect("own folder");
+        for executable in [&executables().argus, &executables().argusd] {
+            let copied = Command::new("cp").arg(executable).arg(context.home()).status();
+            assert!(copied.expect("cp can be run").success());
+        }
+        let home = context.home().join("other");
+        fs::create_dir(&home).expect("own folder");
+        chown(&home, Some(OTHER), Some(OTHER)).expect("root may");
+        OtherUser { context, home }
+    }
+
+    fn registry(&self) -> PathBuf {
+        self.home.join("registry.json")
+    }
+
+    /// `argus` as the other user, on his own registry.
+    fn argus(&self, arguments: &[&str]) -> Run {
+        let mut command = Command::new("setpriv");
+        self.context.prepare(&mut command);
+        let ids = [format!("--reuid={OTHER}"), format!("--regid={OTHER}")];
+        command.args(ids).arg("--clear-groups").arg(self.context.home().join("argus"));
+        command.arg("--registry").arg(self.registry()).args(arguments);
+        command.current_dir(&self.home).stdin(Stdio::null());
+        command.output().expect("setpriv is installed").into()
+    }
+}
+
+#[test]
+fn root_is_neither_served_by_another_users_daemon_nor_does_it_use_it() {
+    let context = TestContext::new();
+    let other = OtherUser::new(&context);
+    let run = other.argus(&["announce", "--id", "his", "--pid", "1"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert_eq!(other.argus(&["--daemon-only", "get", "his"]).code, 0);
+
+    // Whatever root may do to files: the daemon does not talk to it.
+    let socket = argus_store::Paths::new(&other.registry()).expect("a path").socket();
+    let mut rpc = Rpc::connect(&socket);
+    rpc.send(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list\"}\n");
+    assert!(rpc.receive().is_none(), "closed without an answer");
+
+    // And a client of root's changes nothing there.
+    let registry = other.registry().to_string_lossy().into_owned();
+    let before = fs::read(other.registry()).expect("root may");
+    let run = context.argus(&["--registry", &registry, "--json", "announce", "--id", "x"]);
+    assert_eq!((run.code, run.error()["code"].as_str()), (8, Some("E_PERMISSION")), "{run:?}");
+    assert_eq!(fs::read(other.registry()).expect("root may"), before);
+
+    assert_eq!(other.argus(&["daemon", "stop"]).code, 0);
+    until("his daemon has ended", || (!socket.exists()).then_some(()));
+}
+
+#[test]
+fn a_folder_that_another_user_made_first_is_not_used() {
+    let context = TestContext::new();
+    let other = OtherUser::new(&context);
+    // In the place of this user's own folder.
+    fs::create_dir(context.paths().folder()).expect("own folder");
+    chown(context.paths().folder(), Some(OTHER), Some(OTHER)).expect("root may");
+    for way in [&["--direct"][..], &[]] {
+        let run = context.argus(&[way, &["--json", "announce", "--id", "x"]].concat());
+        assert_eq!((run.code, run.error()["code"].as_str()), (8, Some("E_PERMISSION")), "{run:?}");
+        assert!(run.error()["message"].as_str().expect("text").contains("belongs to user 65534"));
+    }
+    assert!(!context.registry().exists());
+    drop(other);
+}
