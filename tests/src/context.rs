@@ -187,7 +187,7 @@ impl Drop for TestContext {
     fn drop(&mut self) {
         // A daemon that is just being started shows up only after a moment; its folder is gone
         // then, so it ends by itself.
-        for pid in self.daemons() {
+        for pid in find("argusd", &self.home().to_string_lossy()) {
             signal_process(pid, Signal::KILL);
             until("a killed daemon ends", || ended(pid).then_some(()));
         }
