@@ -51,11 +51,7 @@ impl Direct {
         request: &Request,
         until: Instant,
     ) -> Result<Answer> {
-        let own = self.collection.name;
-        if let Some(name) = collection.filter(|name| *name != own) {
-            return Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
-                .hint(format!("one of: {own}")));
-        }
+        Collection::named(collection)?;
         match request {
             Request::Get(get) => {
                 let reading = self.read()?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use argus_proto::error::{Code, Error, Result};
+use argus_proto::collection::Collection;
+use argus_proto::error::Result;
 use argus_proto::method::StatusReport;
 use argus_proto::method::hello::PROTOCOLS;
 use argus_proto::method::status::CollectionStatus;
@@ -47,13 +48,8 @@ impl Daemon {
 
     /// The registry of a collection; without a name, the watchers'.
     pub(crate) fn registry(&self, collection: Option<&str>) -> Result<&Registry> {
-        let own = self.registry.collection.name;
-        match collection {
-            None => Ok(&self.registry),
-            Some(name) if name == own => Ok(&self.registry),
-            Some(name) => Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
-                .hint(format!("one of: {own}"))),
-        }
+        // There is one collection so far, and one registry for it.
+        Collection::named(collection).map(|_| &self.registry)
     }
 
     pub(crate) fn status(&self) -> StatusReport {

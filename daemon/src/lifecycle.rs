@@ -242,8 +242,6 @@ fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
         "protocol": PROTOCOLS,
     });
     let text = serde_json::to_vec_pretty(&endpoint)?;
-    // Left by a daemon that was killed here; while we own the registry nobody else writes it.
-    let _ = atomic::remove_debris(&daemon.paths.endpoint());
     Ok(atomic::replace_volatile(&daemon.paths.endpoint(), &text)?)
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::{Code, Error, Result};
 use crate::limits::WATCHER_TTL;
 
 /// The description of a collection: a named map of JSON records in one JSON file.
@@ -32,3 +33,15 @@ pub static WATCHERS: Collection = Collection {
     updated_at_key: Some("updatedAt"),
     indent: "  ",
 };
+
+impl Collection {
+    /// The collection that a call is about: the one of this name, or without a name the watchers.
+    pub fn named(name: Option<&str>) -> Result<&'static Collection> {
+        match name {
+            None => Ok(&WATCHERS),
+            Some(name) if name == WATCHERS.name => Ok(&WATCHERS),
+            Some(name) => Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
+                .hint(format!("one of: {}", WATCHERS.name))),
+        }
+    }
+}

@@ -16,7 +16,7 @@ const TEMP_SUFFIX: &str = ".argus-tmp";
 
 /// The new content of a file, durable under a temporary name.
 #[derive(Debug)]
-pub struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     temp: NamedTempFile,
     target: &'a Path,
     /// Opened before anything is visible: whoever has no descriptor left learns it in time.
@@ -28,7 +28,7 @@ pub struct Prepared<'a> {
 ///
 /// `replaced` is the file that is there now. Nothing is visible before [`Prepared::publish`];
 /// dropping it instead removes the temporary file.
-pub fn prepare<'a>(
+pub(crate) fn prepare<'a>(
     target: &'a Path,
     content: &[u8],
     replaced: Option<&Metadata>,
@@ -54,7 +54,7 @@ impl Prepared<'_> {
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] where the rename was done but may not survive a crash; with
     /// any other error the old content stands.
-    pub fn publish(self) -> StoreResult<File> {
+    pub(crate) fn publish(self) -> StoreResult<File> {
         let file = self.temp.persist(self.target).map_err(|error| {
             StoreError::io("rename a temporary file to", self.target)(error.error)
         })?;
@@ -76,8 +76,11 @@ pub(crate) fn sync(target: &Path) -> StoreResult<()> {
         .map_err(StoreError::io("fsync", target))
 }
 
-/// Replaces a file, 0600, that need not survive a crash: what describes a running process.
+/// Replaces a file, 0600, that need not survive a crash: what describes a running process. Only
+/// for who is the one to write it: what others left unfinished is cleared away.
 pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
+    // Finding that there is something that cannot be removed is not worth an error.
+    let _ = remove_debris(target);
     let parent = target.parent().unwrap_or(Path::new("."));
     let failed = || StoreError::io("replace", target);
     let mut temp = tempfile::Builder::new()
@@ -92,7 +95,7 @@ pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
 
 /// Removes temporary files that killed writers of `target` left behind. Only for who holds the
 /// lock under which they are made.
-pub fn remove_debris(target: &Path) -> io::Result<()> {
+pub(crate) fn remove_debris(target: &Path) -> io::Result<()> {
     let parent = target.parent().unwrap_or(Path::new("."));
     let prefix = temp_prefix(target);
     for entry in fs::read_dir(parent)? {
