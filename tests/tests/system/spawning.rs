@@ -69,12 +69,18 @@ fn the_daemon_keeps_no_descriptor_of_its_caller_open() {
 fn the_daemon_leaves_its_callers_session_and_folder() {
     let context = TestContext::new();
     let pid = context.start_daemon();
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
-    let own_session = rustix::process::getsid(None).expect("own").as_raw_nonzero().get();
-    assert_ne!(fields[3], own_session.to_string(), "its session is its own");
+    assert_eq!(session_of(&pid.to_string()), pid.to_string(), "it leads a session of its own");
+    assert_ne!(session_of("self"), pid.to_string());
     let cwd = fs::read_link(format!("/proc/{pid}/cwd")).expect("it runs");
     assert_eq!(cwd, std::path::Path::new("/"));
+}
+
+/// Read as text, because it is 0 for a session that was begun outside this pid namespace, which
+/// is no valid pid to the typed calls.
+fn session_of(process: &str) -> String {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let after_name = stat.rsplit(')').next().expect("fields");
+    after_name.split_whitespace().nth(3).expect("the session").to_owned()
 }
 
 #[test]
