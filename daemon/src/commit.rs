@@ -11,11 +11,11 @@ use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::engine::{self, Change, Context, Reason};
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::merge::merge;
 use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::refreshes::Refresh;
 use crate::registry::Message;
 
 /// How long work that nobody waits for may wait for the locks: it can be done later, and those
@@ -40,10 +40,17 @@ pub(crate) struct Limits {
     pub(crate) is_gone: Box<dyn Fn() -> bool + Send>,
 }
 
+/// What readers are shown, which is ahead of the file by heartbeats.
+pub(crate) struct Memory {
+    /// The file as memory last knew it.
+    pub(crate) base: Document,
+    pub(crate) document: Document,
+}
+
 /// Work for the thread.
 pub(crate) enum Job {
-    /// Make these durable, as one write.
-    Commit(Vec<Pending>, Vec<Refresh>),
+    /// Make these durable, and what memory is ahead of the file by, as one write.
+    Commit(Vec<Pending>, Box<Memory>),
     /// Look whether somebody else wrote the file.
     Look,
     /// Write the file again, which was damaged.
@@ -58,8 +65,6 @@ pub(crate) struct Done {
     pub(crate) changes: Vec<Change>,
     /// The answers, each with whom to send it to.
     pub(crate) answers: Vec<(Pending, Result<Answer>)>,
-    /// The heartbeats that did not get into the file.
-    pub(crate) unwritten: Vec<Refresh>,
     /// How long the write took, if there was one.
     pub(crate) latency: Option<Duration>,
     /// What is wrong with the file, if that was looked at.
@@ -80,9 +85,7 @@ pub(crate) fn start(
         let _end = EndOnPanic;
         while let Ok(job) = inbox.recv() {
             let done = match job {
-                Job::Commit(pending, refreshes) => {
-                    commit(&mut file, collection, pending, refreshes)
-                }
+                Job::Commit(pending, memory) => commit(&mut file, collection, pending, *memory),
                 Job::Look => look(&mut file),
                 Job::Mend => mend(&mut file),
             };
@@ -151,10 +154,10 @@ fn commit(
     file: &mut RegistryFile,
     collection: &'static Collection,
     pending: Vec<Pending>,
-    refreshes: Vec<Refresh>,
+    memory: Memory,
 ) -> Done {
     let mut done = Done::nothing();
-    let mut batch = Batch::new(collection, pending, refreshes);
+    let mut batch = Batch::new(collection, pending, memory);
     loop {
         let started = Instant::now();
         match file.update(batch.lock_wait(), &mut batch) {
@@ -195,7 +198,6 @@ impl Done {
             document: None,
             changes: Vec::new(),
             answers: Vec::new(),
-            unwritten: Vec::new(),
             latency: None,
             problem: None,
             recoveries: Vec::new(),
@@ -207,7 +209,7 @@ impl Done {
 struct Batch {
     collection: &'static Collection,
     entries: Vec<Entry>,
-    refreshes: Vec<Refresh>,
+    memory: Memory,
     /// So many of `changes`, the first, are others'.
     external: usize,
     changes: Vec<Change>,
@@ -221,16 +223,12 @@ struct Entry {
 }
 
 impl Batch {
-    fn new(
-        collection: &'static Collection,
-        pending: Vec<Pending>,
-        refreshes: Vec<Refresh>,
-    ) -> Self {
+    fn new(collection: &'static Collection, pending: Vec<Pending>, memory: Memory) -> Self {
         let entries = pending
             .into_iter()
             .map(|pending| Entry { pending, outcome: None, differs: false })
             .collect();
-        Batch { collection, entries, refreshes, external: 0, changes: Vec::new() }
+        Batch { collection, entries, memory, external: 0, changes: Vec::new() }
     }
 
     /// Until the first of them has to be told that it waited in vain.
@@ -271,7 +269,6 @@ impl Batch {
         self.changes.truncate(self.external);
         done.changes = self.changes;
         done.document = file.known().cloned();
-        done.unwritten = self.refreshes;
         done
     }
 
@@ -298,15 +295,9 @@ impl Transaction for Batch {
 
     fn apply(&mut self, document: &Document) -> Option<Document> {
         let now = clock::wall_ms();
-        let mut next = document.clone();
-        let mut differs = false;
         self.changes.truncate(self.external);
-        for refresh in &self.refreshes {
-            if let Some(refreshed) = refresh.apply(&next, self.collection) {
-                next = refreshed;
-                differs = true;
-            }
-        }
+        let mut next = merge(&self.memory.base, document, &self.memory.document, self.collection);
+        let mut differs = !next.is_copy_of(document);
         for at in 0..self.entries.len() {
             let entry = &self.entries[at];
             if let Some(error) = entry.pending.limits.passed() {

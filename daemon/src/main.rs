@@ -8,7 +8,6 @@ mod lifecycle;
 mod log;
 mod options;
 mod platform;
-mod refreshes;
 mod registry;
 mod serve;
 mod session;

@@ -13,21 +13,22 @@ use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::merge::merge;
 use argus_proto::method::{CommitLatency, Heartbeat, Warning};
 use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
-use crate::commit::{self, Done, EndOnPanic, Job, Limits, Pending};
+use crate::commit::{self, Done, EndOnPanic, Job, Limits, Memory, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
-use crate::refreshes::{Refresh, Refreshes};
 
 /// The most messages that wait for the registry; further senders wait.
 const MESSAGES_MAX: usize = 1024;
 /// How often the file is looked at for what others wrote. The promise is 1 s.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
+/// How long a heartbeat stays in memory alone. The promise is 5 s; the write takes the rest.
+const WRITE_AFTER: Duration = Duration::from_millis(4000);
 /// How long somebody who missed a record waits for a look at the file.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
 /// After how many looks a damaged file is written anew.
@@ -109,9 +110,10 @@ impl Registry {
             epoch: epoch.clone(),
             jobs,
             publisher,
+            base: snapshot.document.clone(),
             snapshot,
+            unwritten_since: None,
             waiting: Vec::new(),
-            refreshes: Refreshes::default(),
             departed: Departed::default(),
             job_under_way: false,
             damaged_looks: 0,
@@ -209,9 +211,13 @@ struct Owner {
     epoch: Arc<str>,
     jobs: mpsc::Sender<Job>,
     publisher: watch::Sender<Arc<Snapshot>>,
+    /// What readers see: memory, which is ahead of the file by heartbeats.
     snapshot: Snapshot,
+    /// The file as memory last knew it.
+    base: Document,
+    /// Since when memory is ahead.
+    unwritten_since: Option<Instant>,
     waiting: Vec<Pending>,
-    refreshes: Refreshes,
     departed: Departed,
     job_under_way: bool,
     /// How often in a row the file was found damaged.
@@ -240,7 +246,7 @@ impl Owner {
                 _ = look.tick() => {
                     let start = match self.damaged_looks {
                         MENDED_AFTER_LOOKS.. => Start::Mend,
-                        _ if self.refreshes.are_due() => Start::Commit,
+                        _ if self.is_write_due() => Start::Commit,
                         _ => Start::Look,
                     };
                     self.start_job(start);
@@ -295,26 +301,32 @@ impl Owner {
         if let Some(problem) = self.snapshot.newer_format() {
             return Err(problem.clone());
         }
-        let refresh = Refresh { heartbeat, at: clock::wall_ms() };
-        let context = Context {
-            collection: self.collection,
-            now: refresh.at,
-            machine: &ThisMachine,
-            caller: 0,
-        };
-        let request = refresh.heartbeat.clone().into();
-        let applied = engine::apply(&self.snapshot.document, &request, context);
-        let outcome = applied.map_err(|error| {
-            let id = &refresh.heartbeat.id;
-            match error.code {
-                Code::NotFound if self.departed.contains(id) => removed_on_purpose(error, id),
-                _ => error,
-            }
+        let id = heartbeat.id.clone();
+        let now = clock::wall_ms();
+        let context =
+            Context { collection: self.collection, now, machine: &ThisMachine, caller: 0 };
+        let applied = engine::apply(&self.snapshot.document, &heartbeat.into(), context);
+        let outcome = applied.map_err(|error| match error.code {
+            Code::NotFound if self.departed.contains(&id) => removed_on_purpose(error, &id),
+            _ => error,
         })?;
         self.snapshot.document = outcome.document;
-        self.refreshes.add(refresh);
+        self.note_unwritten();
         self.publish();
         Ok(outcome.answer)
+    }
+
+    /// Notes whether memory is ahead of the file.
+    fn note_unwritten(&mut self) {
+        if self.snapshot.document.is_copy_of(&self.base) {
+            self.unwritten_since = None;
+        } else {
+            self.unwritten_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn is_write_due(&self) -> bool {
+        self.unwritten_since.is_some_and(|since| since.elapsed() >= WRITE_AFTER)
     }
 
     fn start_job(&mut self, start: Start) {
@@ -324,8 +336,13 @@ impl Owner {
         let job = match start {
             Start::Look => Job::Look,
             Start::Mend => Job::Mend,
-            Start::Commit if self.waiting.is_empty() && self.refreshes.is_empty() => return,
-            Start::Commit => Job::Commit(std::mem::take(&mut self.waiting), self.refreshes.take()),
+            Start::Commit if self.waiting.is_empty() && self.unwritten_since.is_none() => return,
+            Start::Commit => {
+                self.unwritten_since = None;
+                let memory =
+                    Memory { base: self.base.clone(), document: self.snapshot.document.clone() };
+                Job::Commit(std::mem::take(&mut self.waiting), Box::new(memory))
+            }
         };
         // The thread outlives this task: it ends when `jobs` is dropped with it.
         self.job_under_way = self.jobs.send(job).is_ok();
@@ -349,23 +366,18 @@ impl Owner {
             let message = recovery.to_string();
             self.snapshot.incidents.push(Warning { code: Code::Corrupt, message });
         }
-        // At the end a disk that does not take them would be asked for ever.
-        if self.finish.is_none() {
-            for refresh in done.unwritten {
-                self.refreshes.put_back(refresh);
-            }
-        }
         self.snapshot.revision += done.changes.len() as u64;
         for change in &done.changes {
             self.departed.note(change);
         }
-        if let Some(document) = done.document {
-            self.snapshot.document = document;
-            // Those that came while the commit was under way are in no file yet.
-            for refresh in self.refreshes.to_vec() {
-                let refreshed = refresh.apply(&self.snapshot.document, self.collection);
-                self.snapshot.document = refreshed.unwrap_or(self.snapshot.document.clone());
-            }
+        if let Some(disk) = done.document {
+            let memory = &self.snapshot.document;
+            self.snapshot.document = merge(&self.base, &disk, memory, self.collection);
+            self.base = disk;
+        }
+        // At the end a disk that takes nothing would be asked for ever.
+        if self.finish.is_none() {
+            self.note_unwritten();
         }
         // Readers first: who has his answer finds his change.
         self.publish();
@@ -400,7 +412,7 @@ impl Owner {
     }
 
     fn has_finished(&mut self) -> bool {
-        let idle = !self.job_under_way && self.waiting.is_empty() && self.refreshes.is_empty();
+        let idle = !self.job_under_way && self.waiting.is_empty() && self.unwritten_since.is_none();
         if idle && let Some(reply) = self.finish.take() {
             let _ = reply.send(());
             return true;

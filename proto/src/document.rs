@@ -26,7 +26,7 @@ pub struct Document {
 
 /// What stands behind a top-level key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Slot {
+pub(crate) enum Slot {
     Records,
     UpdatedAt,
     Other(String),
@@ -175,6 +175,22 @@ impl Document {
     /// When the file was last changed, in milliseconds since the epoch.
     pub fn updated_at(&self) -> u64 {
         self.updated_at
+    }
+
+    /// Whether both are copies of which none was changed. What is equal without being a copy is
+    /// not looked at.
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.top, &other.top) && self.records.is_copy_of(&other.records)
+    }
+
+    /// The top-level keys as they are quoted, with what stands behind them.
+    pub(crate) fn top(&self) -> &Arc<Vec<(String, Slot)>> {
+        &self.top
+    }
+
+    /// Puts other top-level keys in the place of the old ones.
+    pub(crate) fn set_top(&mut self, top: Vec<(String, Slot)>) {
+        self.top = Arc::new(top);
     }
 
     fn render_records(&self, indent: &str, out: &mut String) {

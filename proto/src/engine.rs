@@ -74,24 +74,12 @@ pub enum Reason {
 
 /// What became another between two documents. New times are no change, as heartbeats are none.
 pub fn differences(before: &Document, after: &Document, reason: Reason) -> Vec<Change> {
-    let gone = before
-        .records
-        .iter()
-        .filter(|(id, _)| after.records.get(id).is_none())
-        .map(|(id, record)| (id, Some(record), None));
-    let there = after.records.iter().filter_map(|(id, record)| {
-        let old = before.records.get(id);
-        let differs = old.is_none_or(|old| old.etag() != record.etag());
-        differs.then_some((id, old, Some(record)))
-    });
-    gone.chain(there)
-        .map(|(id, before, after)| Change {
-            id: id.clone(),
-            reason,
-            before: before.cloned(),
-            after: after.cloned(),
-        })
-        .collect()
+    let change = |id: Arc<str>| {
+        let (before, after) = (before.records.get(&id), after.records.get(&id));
+        let differs = before.map(|record| record.etag()) != after.map(|record| record.etag());
+        differs.then(|| Change { id, reason, before: before.cloned(), after: after.cloned() })
+    };
+    before.records.differing(&after.records).into_iter().filter_map(change).collect()
 }
 
 /// Applies a change to a document.

@@ -13,6 +13,7 @@ pub mod error;
 pub mod id;
 pub mod json;
 pub mod limits;
+pub mod merge;
 pub mod method;
 pub mod presence;
 pub mod process;

@@ -136,6 +136,16 @@ impl Record {
         self.watcher.as_ref().ok().and_then(Option::as_ref)
     }
 
+    /// When it was last changed or refreshed, in milliseconds since the epoch, where it says so.
+    pub fn updated_at(&self) -> Option<u64> {
+        match &self.watcher {
+            Ok(Some(watcher)) => Some(watcher.updated_at),
+            _ => Object::parse(&self.text)
+                .ok()
+                .and_then(|object| time_field(&object, UPDATED_AT).ok()),
+        }
+    }
+
     /// What is wrong with it, if anything.
     pub fn damage(&self) -> Option<&Damage> {
         self.watcher.as_ref().err()

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use imbl::{HashMap, OrdMap};
 
 use crate::collection::Collection;
@@ -18,9 +19,11 @@ pub struct Records {
     places: HashMap<Arc<str>, u64>,
     next_place: u64,
     file_bytes: usize,
+    /// Shared by all copies, which count their places from the same start.
+    lineage: Arc<()>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     id: Arc<str>,
     /// The key in the file, where it is not simply the id in quotes.
@@ -54,6 +57,39 @@ impl Records {
     /// How many bytes the records take in the file, but for what stands between them.
     pub fn file_bytes(&self) -> usize {
         self.file_bytes
+    }
+
+    /// The ids whose record is not the same in both: first those that are gone in `later`, then
+    /// those that are new or another there, each in the order of the file. What copies share is
+    /// not looked at, so that it costs what differs.
+    pub fn differing(&self, later: &Self) -> Vec<Arc<str>> {
+        let is_gone = |id: &str| later.get(id).is_none();
+        let is_other = |id: &str, record| self.get(id) != Some(record);
+        let (mut gone, mut there) = (Vec::new(), Vec::new());
+        if Arc::ptr_eq(&self.lineage, &later.lineage) {
+            for item in self.by_place.diff(&later.by_place) {
+                let (old, new) = match item {
+                    DiffItem::Remove(_, old) => (Some(old), None),
+                    DiffItem::Add(_, new) => (None, Some(new)),
+                    DiffItem::Update { old, new } => (Some(old.1), Some(new.1)),
+                };
+                // One place may be two records': both copies went on counting from the same one.
+                gone.extend(old.filter(|old| is_gone(&old.id)).map(|old| old.id.clone()));
+                let new = new.filter(|new| is_other(&new.id, &new.record));
+                there.extend(new.map(|new| new.id.clone()));
+            }
+        } else {
+            gone.extend(self.iter().filter(|(id, _)| is_gone(id)).map(|(id, _)| id.clone()));
+            let others = later.iter().filter(|(id, record)| is_other(id, record));
+            there.extend(others.map(|(id, _)| id.clone()));
+        }
+        gone.append(&mut there);
+        gone
+    }
+
+    /// Whether both are copies of which none was changed.
+    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
+        self.by_place.ptr_eq(&other.by_place)
     }
 
     /// Sets a record: in its old place, or at the end.
