@@ -191,7 +191,7 @@ impl Client {
     /// # Errors
     /// `E_UNREACHABLE` where none is running.
     pub async fn shutdown(&self) -> Result<Stopping> {
-        self.call(Shutdown {}).await
+        self.call(Shutdown::default()).await
     }
 
     /// Asks the daemon to end, and waits until it has.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use argus_proto::Request;
 use argus_proto::call::{Answer, Call, Kind};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::json::JsonText;
@@ -16,10 +17,9 @@ use argus_proto::limits::{
     ANSWER_BYTES_MAX, CONNECT_TIMEOUT, HELLO_TIMEOUT, REQUESTS_IN_FLIGHT_MAX,
 };
 use argus_proto::method::hello::PROTOCOLS;
-use argus_proto::method::{Hello, Stopping, Welcome};
+use argus_proto::method::{Hello, Welcome};
 use argus_proto::wire::binary::{self, BINCODE, ClientMessage, ServerMessage};
 use argus_proto::wire::{Framing, PREAMBLE, Piece, Splitter, jsonrpc};
-use argus_proto::{Request, method};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -51,6 +51,8 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     outbox: mpsc::Sender<Vec<u8>>,
     next_id: AtomicU64,
+    /// The version of the daemon.
+    pub(crate) version: String,
     tasks: [AbortHandle; 2],
 }
 
@@ -74,6 +76,9 @@ enum ReplyKind {
     Shutdown,
 }
 
+/// This library's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 const HELLO_ID: u64 = 0;
 const READ_BYTES: usize = 64 * 1024;
 
@@ -82,12 +87,9 @@ impl Connection {
     pub(crate) async fn open(socket: &Path, name: &str) -> std::result::Result<Self, Failure> {
         let stream = connect(socket).await?;
         let mut splitter = Splitter::new(Framing::Lengths, ANSWER_BYTES_MAX);
-        let hello = Hello {
-            client: name.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            protocol: PROTOCOLS,
-        };
-        timeout(HELLO_TIMEOUT, say_hello(&stream, &mut splitter, hello))
+        let hello =
+            Hello { client: name.to_owned(), version: VERSION.to_owned(), protocol: PROTOCOLS };
+        let welcome = timeout(HELLO_TIMEOUT, say_hello(&stream, &mut splitter, hello))
             .await
             .unwrap_or_else(|_| Err(unusable(Code::Timeout, "argusd does not answer")))?;
 
@@ -100,6 +102,7 @@ impl Connection {
             shared,
             outbox,
             next_id: AtomicU64::new(HELLO_ID + 1),
+            version: welcome.version,
             tasks: [writing.abort_handle(), reading.abort_handle()],
         })
     }
@@ -238,7 +241,7 @@ async fn say_hello(
         splitter.push(&chunk[..read]);
     };
     let answer = jsonrpc::read_response(&payload).and_then(|(_, result)| result);
-    answer.and_then(|text| parse(&text)).map_err(Failure::Unusable)
+    answer.and_then(|text| jsonrpc::read_result(&text)).map_err(Failure::Unusable)
 }
 
 /// A daemon that cannot serve says so in one line, whatever the peer speaks.
@@ -308,10 +311,10 @@ fn deliver(payload: &[u8], shared: &Shared) {
         (Reply::Binary(result), _) => result,
         (Reply::Json(Err(error)), _) => Err(error),
         (Reply::Json(Ok(text)), ReplyKind::Status) => {
-            parse::<method::StatusReport>(&text).map(Answer::Status)
+            jsonrpc::read_result(&text).map(Answer::Status)
         }
         (Reply::Json(Ok(text)), ReplyKind::Shutdown) => {
-            parse::<Stopping>(&text).map(Answer::Shutdown)
+            jsonrpc::read_result(&text).map(Answer::Shutdown)
         }
         (Reply::Json(Ok(_)), ReplyKind::Binary) => {
             Err(Error::new(Code::Protocol, "argusd answered in JSON where it was not asked to"))
@@ -323,11 +326,6 @@ fn deliver(payload: &[u8], shared: &Shared) {
 enum Reply {
     Binary(Result<Answer>),
     Json(Result<JsonText>),
-}
-
-fn parse<T: serde::de::DeserializeOwned>(text: &JsonText) -> Result<T> {
-    serde_json::from_str(text.as_str())
-        .map_err(|error| Error::new(Code::Protocol, format!("cannot read the answer: {error}")))
 }
 
 /// Whether a call changes something, so that it matters whether it was carried out.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::hello::{is_newer, refusing_version};
 use argus_store::{Folder, Paths};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Failure};
+use crate::connection::{Connection, Failure, VERSION};
 use crate::options::Options;
 use crate::spawn;
 
@@ -23,12 +24,15 @@ pub(crate) struct Link {
     socket: PathBuf,
     name: String,
     executable: Option<PathBuf>,
+    replaces_older: bool,
     state: Mutex<LinkState>,
 }
 
 #[derive(Default)]
 struct LinkState {
     connection: Option<Arc<Connection>>,
+    /// There was a connection before: from then on this client is one that goes on running.
+    has_connected: bool,
     /// Until when nobody asks, and why.
     rest: Option<Rest>,
     backoff: Duration,
@@ -47,6 +51,7 @@ impl Link {
             paths,
             name: options.name.clone(),
             executable: options.daemon_executable.clone(),
+            replaces_older: options.replaces_older,
             state: Mutex::default(),
         }
     }
@@ -72,8 +77,10 @@ impl Link {
         {
             return Err(rest.reason.clone());
         }
-        match self.open(may_spawn).await {
+        let may_replace = may_spawn && self.replaces_older && !state.has_connected;
+        match self.open(may_spawn, may_replace).await {
             Ok(connection) => {
+                state.has_connected = true;
                 let connection = Arc::new(connection);
                 state.connection = Some(connection.clone());
                 state.rest = None;
@@ -104,7 +111,7 @@ impl Link {
         self.state.lock().await.rest(reason);
     }
 
-    async fn open(&self, may_spawn: bool) -> Result<Connection> {
+    async fn open(&self, may_spawn: bool, may_replace: bool) -> Result<Connection> {
         match Folder::open_as_it_is(self.paths.folder()) {
             Ok(_) => {}
             Err(error) if error.code() == Code::Permission => return Err(error.into()),
@@ -112,10 +119,18 @@ impl Link {
             Err(_) if may_spawn => {}
             Err(_) => return Err(absent()),
         }
-        match Connection::open(&self.socket, &self.name).await {
+        let opened = Connection::open(&self.socket, &self.name).await;
+        let executable = self.executable.as_deref();
+        if may_replace && is_older(&opened) {
+            // Where that fails, the older one serves as well as it can.
+            if let Ok(newer) = spawn::replace(&self.paths, &self.name, executable).await {
+                return Ok(newer);
+            }
+        }
+        match opened {
             Ok(connection) => Ok(connection),
             Err(Failure::Absent) if may_spawn => {
-                spawn::connect_or_spawn(&self.paths, &self.name, self.executable.as_deref()).await
+                spawn::connect_or_spawn(&self.paths, &self.name, executable).await
             }
             Err(Failure::Absent) => Err(absent()),
             Err(Failure::Unusable(error)) => Err(error),
@@ -128,6 +143,16 @@ impl LinkState {
         self.backoff = (self.backoff * 2).clamp(BACKOFF, BACKOFF_MAX);
         self.rest = Some(Rest { until: Instant::now() + self.backoff, reason });
     }
+}
+
+/// Whether the daemon is there, and older than this library.
+fn is_older(opened: &std::result::Result<Connection, Failure>) -> bool {
+    let version = match opened {
+        Ok(connection) => Some(connection.version.clone()),
+        Err(Failure::Unusable(error)) => refusing_version(error),
+        Err(Failure::Absent) => None,
+    };
+    version.is_some_and(|version| is_newer(VERSION, &version))
 }
 
 fn absent() -> Error {

@@ -38,6 +38,9 @@ pub struct Options {
     pub heartbeat_interval: Duration,
     /// What the daemon's log calls this program.
     pub name: String,
+    /// Whether the first change of this client replaces a daemon of an older version. For programs
+    /// that a person has just called; those that go on running would fight each other.
+    pub replaces_older: bool,
     /// The daemon's executable; `None` looks for it beside this program's, in `ARGUSD` and on the
     /// PATH.
     pub daemon_executable: Option<PathBuf>,
@@ -55,6 +58,7 @@ impl Options {
             stale_after: StaleAfter::default(),
             heartbeat_interval: HEARTBEAT_INTERVAL,
             name: "argus-client".to_owned(),
+            replaces_older: false,
             daemon_executable: None,
         }
     }

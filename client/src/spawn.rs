@@ -55,27 +55,60 @@ pub(crate) async fn connect_or_spawn(
         Err(Failure::Unusable(error)) => return Err(error),
         Err(Failure::Absent) => {}
     }
-    let mut failures = Failures::read(&mut spawn_lock);
+    spawn(paths, name, executable, &[], &mut spawn_lock, deadline).await
+}
+
+/// Starts a daemon in the place of an older one that serves, which hands over to it. The spawn
+/// lock is held until it has: whoever else finds nobody there for a moment waits for that.
+pub(crate) async fn replace(
+    paths: &Paths,
+    name: &str,
+    executable: Option<&Path>,
+) -> Result<Connection> {
+    let deadline = Instant::now() + SPAWN_TIMEOUT;
+    let folder = Folder::open_as_it_is(paths.folder())?;
+    let Some(mut spawn_lock) = KernelLock::try_acquire(&folder, SPAWN_LOCK)? else {
+        return Err(Error::new(Code::Busy, "another process is starting or replacing argusd"));
+    };
+    spawn(paths, name, executable, &["--replace"], &mut spawn_lock, deadline).await
+}
+
+/// Starts a daemon and connects to it, unless that has failed too often of late.
+async fn spawn(
+    paths: &Paths,
+    name: &str,
+    executable: Option<&Path>,
+    arguments: &[&str],
+    spawn_lock: &mut KernelLock,
+    deadline: Instant,
+) -> Result<Connection> {
+    let mut failures = Failures::read(spawn_lock);
     failures.check(paths)?;
-    match start(paths, executable, deadline).await {
+    match start(paths, executable, arguments, deadline).await {
         Ok(()) => {
-            failures.clear(&mut spawn_lock);
-            Connection::open(&socket, name).await.map_err(|failure| match failure {
+            failures.clear(spawn_lock);
+            Connection::open(&paths.socket(), name).await.map_err(|failure| match failure {
                 Failure::Absent => Error::new(Code::Unreachable, "argusd ended as soon as it ran"),
                 Failure::Unusable(error) => error,
             })
         }
         Err(error) => {
-            failures.add(&mut spawn_lock);
+            failures.add(spawn_lock);
             Err(error)
         }
     }
 }
 
 /// Runs the daemon's executable and waits for its report.
-async fn start(paths: &Paths, executable: Option<&Path>, deadline: Instant) -> Result<()> {
+async fn start(
+    paths: &Paths,
+    executable: Option<&Path>,
+    arguments: &[&str],
+    deadline: Instant,
+) -> Result<()> {
     let executable = executable.map_or_else(daemon_executable, |path| Ok(path.to_owned()))?;
     let mut child = Command::new(&executable)
+        .args(arguments)
         .arg("--detached")
         .arg("--registry")
         .arg(paths.registry())

@@ -1,7 +1,7 @@
 //! What every session shares: who this daemon is, and what it serves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use argus_proto::collection::Collection;
@@ -12,6 +12,7 @@ use argus_proto::method::status::CollectionStatus;
 use argus_store::Paths;
 use tokio::sync::watch;
 
+use crate::platform::Stream;
 use crate::registry::Registry;
 
 /// This program's version.
@@ -25,6 +26,7 @@ pub(crate) struct Daemon {
     pub(crate) lock_wait: Duration,
     pub(crate) sessions: Sessions,
     pub(crate) stop: Stop,
+    successor: OnceLock<Arc<Stream>>,
     started: Instant,
 }
 
@@ -42,6 +44,7 @@ impl Daemon {
             lock_wait,
             sessions: Sessions::default(),
             stop: Stop::default(),
+            successor: OnceLock::new(),
             started: Instant::now(),
         }
     }
@@ -50,6 +53,17 @@ impl Daemon {
     pub(crate) fn registry(&self, collection: Option<&str>) -> Result<&Registry> {
         // There is one collection so far, and one registry for it.
         Collection::named(collection).map(|_| &self.registry)
+    }
+
+    /// Takes who is at the other end for the successor. There can be one only, and none once this
+    /// daemon is ending without one.
+    pub(crate) fn succeed(&self, successor: Arc<Stream>) -> bool {
+        !self.stop.is_requested() && self.successor.set(successor).is_ok()
+    }
+
+    /// Who takes over at the end, if anyone.
+    pub(crate) fn successor(&self) -> Option<&Stream> {
+        self.successor.get().map(|stream| &**stream)
     }
 
     pub(crate) fn status(&self) -> StatusReport {

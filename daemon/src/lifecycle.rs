@@ -18,6 +18,7 @@ use crate::daemon::{Daemon, Sessions, VERSION};
 use crate::platform::{self, Binding};
 use crate::registry::Registry;
 use crate::session;
+use crate::takeover;
 
 /// How long a daemon that is being started waits for one that is ending.
 const OWNER_WAIT: Duration = Duration::from_millis(2500);
@@ -67,31 +68,30 @@ pub(crate) struct Ownership {
     lock: KernelLock,
     /// Where the socket is; the registry's folder, unless that path is too long.
     socket_folder: Option<Folder>,
+    /// The socket of the daemon before, if it has handed it over.
+    socket: Option<platform::Socket>,
 }
 
 impl Ownership {
-    /// Takes the owner lock. A daemon that is ending is waited for; one that serves is not.
-    pub(crate) fn take(paths: Paths) -> Result<Self, Error> {
+    /// Takes the owner lock. A daemon that is ending is waited for; one that serves is not, but
+    /// where this one is to `replace` an older one, that is asked to hand over lock and socket.
+    pub(crate) fn take(paths: Paths, replace: bool) -> Result<Self, Error> {
         let folder = Folder::create(&paths)?;
-        let mut wait = Wait::new(OWNER_WAIT);
-        let lock = loop {
-            if let Some(lock) = KernelLock::try_acquire(&folder, OWNER_LOCK)? {
-                break lock;
-            }
-            if paths.socket().exists() || !wait.pause() {
-                return Err(Error::new(
-                    Code::Busy,
-                    format!("another argusd already serves {}", paths.registry().display()),
-                )
-                .hint("argus daemon status"));
-            }
+        let inherited = if replace { takeover::take_over(&paths)? } else { None };
+        let (lock, inherited) = match inherited {
+            Some((lock, socket)) => (KernelLock::inherit(&folder, OWNER_LOCK, lock)?, Some(socket)),
+            None => (None, None),
+        };
+        let lock = match lock {
+            Some(lock) => lock,
+            None => owner_lock(&paths, &folder)?,
         };
         let socket = paths.socket();
         let socket_folder = match socket.parent() {
             Some(parent) if parent != folder.path() => Some(Folder::create_at(parent.to_owned())?),
             _ => None,
         };
-        Ok(Ownership { paths, folder, lock, socket_folder })
+        Ok(Ownership { paths, folder, lock, socket_folder, socket: inherited })
     }
 
     fn is_in_place(&self) -> bool {
@@ -101,9 +101,25 @@ impl Ownership {
     }
 }
 
+fn owner_lock(paths: &Paths, folder: &Folder) -> Result<KernelLock, Error> {
+    let mut wait = Wait::new(OWNER_WAIT);
+    loop {
+        if let Some(lock) = KernelLock::try_acquire(folder, OWNER_LOCK)? {
+            return Ok(lock);
+        }
+        if paths.socket().exists() || !wait.pause() {
+            return Err(Error::new(
+                Code::Busy,
+                format!("another argusd already serves {}", paths.registry().display()),
+            )
+            .hint("argus daemon status"));
+        }
+    }
+}
+
 /// Serves until somebody or something asks for the end. `ready` is called once clients can connect.
 pub(crate) async fn run(
-    ownership: Ownership,
+    mut ownership: Ownership,
     settings: Settings,
     ready: impl FnOnce(&Daemon) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -113,8 +129,11 @@ pub(crate) async fn run(
     let registry = Registry::start(file, &WATCHERS, instance.clone())?;
     let daemon = Arc::new(Daemon::new(instance, paths.clone(), registry, settings.lock_wait));
     let socket = paths.socket();
-    let binding =
-        Binding::new(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
+    let binding = match ownership.socket.take() {
+        Some(inherited) => Binding::inherit(&socket, inherited),
+        None => Binding::new(&socket),
+    };
+    let binding = binding.with_context(|| format!("cannot listen at {}", socket.display()))?;
     write_endpoint(&daemon)?;
     tracing::info!(
         pid = std::process::id(),
@@ -128,10 +147,15 @@ pub(crate) async fn run(
     let binding = listen(&daemon, binding, &ownership, &settings).await;
     tracing::info!("ending: {}", daemon.stop.requested().await);
 
-    // No name any more: whoever comes now starts the next daemon, which waits for the owner lock.
-    binding.unlink();
-    remove_endpoint(&daemon);
-    drop(binding);
+    // A successor goes on with the socket; else it has to be closed at once, or those who connect
+    // now would wait for nobody.
+    let binding = match daemon.successor() {
+        Some(_) => Some(binding),
+        None => {
+            give_up_name(&daemon, &binding);
+            None
+        }
+    };
     let drained = tokio::time::timeout(DRAIN_TIMEOUT, async {
         if tokio::time::timeout(SESSIONS_DRAIN_TIMEOUT, daemon.sessions.all_gone()).await.is_err() {
             tracing::warn!("ended before everyone had read his answers");
@@ -142,7 +166,19 @@ pub(crate) async fn run(
     if drained.is_err() {
         tracing::warn!("ended before everything was written");
     }
+    if let (Some(successor), Some(binding)) = (daemon.successor(), binding)
+        && let Err(error) = platform::hand_over(successor, ownership.lock.file(), &binding)
+    {
+        tracing::warn!("who wanted to take over is gone: {error}");
+        give_up_name(&daemon, &binding);
+    }
     Ok(())
+}
+
+/// Whoever comes now starts the next daemon, which waits for the owner lock.
+fn give_up_name(daemon: &Daemon, binding: &Binding) {
+    binding.unlink();
+    remove_endpoint(daemon);
 }
 
 /// Accepts connections until the end is asked for. Returns the socket in use at that moment.

@@ -11,6 +11,7 @@ mod platform;
 mod registry;
 mod serve;
 mod session;
+mod takeover;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -55,7 +56,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         platform::detach()?;
     }
     let descriptors = platform::raise_descriptor_limit();
-    let ownership = Ownership::take(paths.clone())?;
+    let ownership = Ownership::take(paths.clone(), options.replace)?;
     log::start(&paths.log(), !options.detached)?;
     let mut settings = Settings::for_descriptors(descriptors);
     settings.idle_timeout =

@@ -9,13 +9,14 @@ use crate::daemon::VERSION;
 const HELP: &str = "\
 argusd: the one process that changes an argus registry
 
-Usage: argusd [--registry PATH] [--idle-timeout TIME] [--detached]
+Usage: argusd [--registry PATH] [--idle-timeout TIME] [--replace] [--detached]
 
   --registry PATH  the registry to serve [default: $ARGUS_REGISTRY_PATH,
                    $ARGUS_HOME/registry.json or ~/.argus/registry.json]
   --idle-timeout TIME
                    end after so long without a connection, as in 30s or 2h
                    [default: 10m]
+  --replace        take over from the daemon that serves, if it is an older one
   --detached       leave the caller's session, and report on standard output
                    when clients can connect; `argus` starts it so
   --version        print the version
@@ -30,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) registry: Option<PathBuf>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) detached: bool,
+    pub(crate) replace: bool,
 }
 
 /// What is to be done.
@@ -48,6 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
             Some("--help" | "-h") => return Ok(Parsed::Print(HELP.to_owned())),
             Some("--version" | "-V") => return Ok(Parsed::Print(format!("argusd {VERSION}\n"))),
             Some("--detached") => options.detached = true,
+            Some("--replace") => options.replace = true,
             Some("--registry") => {
                 let path = arguments.next().ok_or("--registry needs a path")?;
                 options.registry = Some(path.into());
@@ -77,7 +80,7 @@ mod tests {
     fn arguments_are_few_and_checked() {
         let run = |registry: Option<&str>, detached| {
             let registry = registry.map(PathBuf::from);
-            Ok(Parsed::Run(Options { registry, idle_timeout: None, detached }))
+            Ok(Parsed::Run(Options { registry, detached, ..Options::default() }))
         };
         assert_eq!(parsed(&[]), run(None, false));
         assert_eq!(parsed(&["--detached", "--registry", "/x y"]), run(Some("/x y"), true));

@@ -55,9 +55,10 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
     match &call.request {
         Request::Hello(hello) => return welcome(&daemon, hello).map(Answer::Hello),
         Request::Status(_) => return Ok(Answer::Status(daemon.status())),
-        Request::Shutdown(_) => {
-            daemon.stop.request("it was asked to");
-            return Ok(Answer::Shutdown(Stopping { stopping: true }));
+        Request::Shutdown(shutdown) => {
+            let handover = shutdown.handover && daemon.succeed(peer.stream);
+            daemon.stop.request(if handover { "another takes over" } else { "it was asked to" });
+            return Ok(Answer::Shutdown(Stopping { stopping: true, handover }));
         }
         _ => {}
     }

@@ -35,6 +35,19 @@ impl KernelLock {
         }
     }
 
+    /// A lock that another process held, and whose open file it has handed over: it was never free
+    /// in between. `None` where the file is not this lock's.
+    pub fn inherit(folder: &Folder, name: &str, file: File) -> StoreResult<Option<Self>> {
+        let lock = KernelLock { file, path: folder.path().join(name) };
+        // Locked anew through the same open file, which does nothing if it is the one.
+        Ok((lock.is_in_place() && lock.file.try_lock().is_ok()).then_some(lock))
+    }
+
+    /// The open file, to hand over.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes the lock as soon as nobody has it.
     pub fn acquire(folder: &Folder, name: &str, wait: &mut Wait) -> StoreResult<Self> {
         let lock = KernelLock { file: folder.lock_file(name)?, path: folder.path().join(name) };

@@ -5,10 +5,12 @@ mod context;
 mod executables;
 mod processes;
 mod rpc;
+mod versions;
 mod wait;
 
 pub use context::{Bystander, Run, TestContext};
 pub use executables::{Executables, executables};
 pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;
+pub use versions::{Altered, OLDER};
 pub use wait::{DEADLINE, until};

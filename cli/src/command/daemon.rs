@@ -44,7 +44,9 @@ async fn start(session: &Session) -> Result<()> {
 /// That none is running is what was wanted.
 async fn stop(session: &Session) -> Result<Stopping> {
     match session.client.stop_daemon().await {
-        Err(error) if error.code == Code::Unreachable => Ok(Stopping { stopping: false }),
+        Err(error) if error.code == Code::Unreachable => {
+            Ok(Stopping { stopping: false, handover: false })
+        }
         result => result,
     }
 }

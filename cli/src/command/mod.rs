@@ -62,6 +62,7 @@ pub(crate) fn options(global: &Global) -> Result<Options> {
         collection: global.collection.clone(),
         request_timeout: global.request_timeout,
         name: "argus".to_owned(),
+        replaces_older: true,
         ..Options::new(registry)
     })
 }

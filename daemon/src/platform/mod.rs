@@ -4,6 +4,6 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    Binding, Stream, detach, is_gone, is_own_user, peer_pid, private, raise_descriptor_limit,
-    silence_stdout, stop_signal,
+    Binding, Predecessor, Socket, Stream, detach, hand_over, is_gone, is_own_user, peer_pid,
+    private, raise_descriptor_limit, silence_stdout, stop_signal,
 };

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 pub const PROTOCOLS: [u32; 2] = [1, 1];
 
 /// What a daemon can do beyond the methods of protocol 1.
-pub const CAPABILITIES: [&str; 0] = [];
+pub const CAPABILITIES: [&str; 1] = ["handover"];
 
 /// A client introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
@@ -71,9 +71,39 @@ pub fn negotiate(client: &Hello, own_version: &str, own: [u32; 2]) -> Result<u32
     })))
 }
 
+/// The version of the daemon that refused a [`negotiate`], as the error tells it.
+pub fn refusing_version(error: &Error) -> Option<String> {
+    let details = error.details.as_ref().filter(|_| error.code == Code::Protocol)?.to_value();
+    Some(details.get("daemonVersion")?.as_str()?.to_owned())
+}
+
+/// Whether a version is strictly newer than another. What is no version is newer than nothing.
+pub fn is_newer(version: &str, than: &str) -> bool {
+    let [version, than] = [version, than].map(|text| semver::Version::parse(text).ok());
+    version.zip(than).is_some_and(|(version, than)| version.cmp_precedence(&than).is_gt())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_strictly_newer_version_is_newer() {
+        let rows = [
+            ("0.2.0", "0.1.9", true),
+            ("0.10.0", "0.9.0", true),
+            ("1.0.0", "1.0.0-rc.1", true),
+            ("0.1.0", "0.1.0", false),
+            ("0.1.0+build2", "0.1.0+build1", false),
+            ("0.1.0", "0.2.0", false),
+            ("", "0.1.0", false),
+            ("newest", "0.1.0", false),
+            ("0.1.0", "", false),
+        ];
+        for (version, than, newer) in rows {
+            assert_eq!(is_newer(version, than), newer, "{version} {than}");
+        }
+    }
 
     #[test]
     fn the_newest_common_protocol_is_chosen_or_both_versions_are_named() {
@@ -93,6 +123,7 @@ mod tests {
                     assert_eq!(expected, None, "{theirs:?} {own:?}");
                     assert_eq!(error.code, Code::Protocol);
                     assert!(error.message.contains("9.1") && error.message.contains("0.1"));
+                    assert_eq!(refusing_version(&error).as_deref(), Some("0.1"));
                 }
             }
         }

@@ -6,11 +6,20 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode,
 )]
-pub struct Shutdown {}
+#[serde(default)]
+pub struct Shutdown {
+    /// The caller is its successor, and takes over its owner lock and its socket: once everything
+    /// is written they are sent over this connection, where the system can do that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub handover: bool,
+}
 
 /// The daemon is ending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
 pub struct Stopping {
     /// Always true.
     pub stopping: bool,
+    /// Lock and socket will be handed over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handover: bool,
 }

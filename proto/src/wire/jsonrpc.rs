@@ -149,6 +149,12 @@ pub fn read_response(payload: &[u8]) -> crate::Result<(Option<u64>, crate::Resul
     Ok((response.id, result))
 }
 
+/// Reads what a method answered, by its type.
+pub fn read_result<T: serde::de::DeserializeOwned>(result: &JsonText) -> crate::Result<T> {
+    serde_json::from_str(result.as_str())
+        .map_err(|error| Error::new(Code::Protocol, format!("cannot read the answer: {error}")))
+}
+
 #[derive(Serialize, Deserialize)]
 struct WireError {
     code: i32,

@@ -13,4 +13,5 @@ mod resolving;
 mod spawning;
 mod storm;
 mod strangers;
+mod takeover;
 mod watcher;

@@ -1,8 +1,10 @@
 //! Unix: sockets in the file system, sessions, signals.
 
+mod handover;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+pub(crate) use handover::{Predecessor, hand_over};
 pub(crate) use interprocess::local_socket::tokio::Stream;
+
+/// A listening socket that another process has opened.
+pub(crate) type Socket = OwnedFd;
 
 /// A socket that we listen on, and the file that leads to it.
 pub(crate) struct Binding {
@@ -41,6 +47,16 @@ impl Binding {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => options.create_tokio()?,
             bound => bound?,
         };
+        Self::at(path, listener)
+    }
+
+    /// Goes on with a socket that the daemon before has handed over.
+    pub(crate) fn inherit(path: &Path, socket: Socket) -> io::Result<Self> {
+        let listener = interprocess::os::unix::uds_local_socket::Listener::from(socket);
+        Self::at(path, Listener::UdSocket(listener.try_into()?))
+    }
+
+    fn at(path: &Path, listener: Listener) -> io::Result<Self> {
         let meta = fs::symlink_metadata(path)?;
         Ok(Binding { listener, path: path.to_owned(), file: (meta.dev(), meta.ino()) })
     }
