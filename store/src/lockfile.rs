@@ -9,6 +9,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use argus_presence::{ThisMachine, boot_id, clock};
@@ -16,6 +17,7 @@ use argus_proto::process::{Machine, Process, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreResult};
+use crate::keeper::{self, Kept};
 use crate::platform;
 use crate::wait::Wait;
 
@@ -57,8 +59,9 @@ pub struct Content {
 #[derive(Debug)]
 pub struct Lockfile {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     nonce: String,
+    kept: Kept,
 }
 
 /// A lockfile of somebody else, as it was found.
@@ -112,17 +115,22 @@ impl Lockfile {
         }
     }
 
-    /// Whether it is still this one's: nobody has stolen it meanwhile.
-    pub fn is_own(&mut self) -> bool {
-        platform::is_same_file(&self.file, &self.path)
-            && read_content(&mut self.file)
-                .is_ok_and(|content| content.nonce.as_deref() == Some(&self.nonce))
+    fn held(path: &Path, file: File, nonce: &str) -> Self {
+        let file = Arc::new(file);
+        let kept = keeper::keep(file.clone());
+        Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned(), kept }
     }
 
-    /// Tells others that the holder is still at work.
+    /// Tells others that the holder is still at work, if it has held it for long.
     pub fn refresh(&self) {
-        // Failing to look young is no reason to fail: the check before the rename will tell.
-        let _ = self.file.set_modified(SystemTime::now());
+        self.kept.refresh();
+    }
+
+    /// Whether it is still this one's: nobody has stolen it meanwhile.
+    pub fn is_own(&self) -> bool {
+        platform::is_same_file(&self.file, &self.path)
+            && read_content(&mut &*self.file)
+                .is_ok_and(|content| content.nonce.as_deref() == Some(&self.nonce))
     }
 }
 
@@ -215,7 +223,7 @@ fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockf
     file.write_all(&own_content(nonce)).map_err(failed())?;
     let linked = platform::link_new(private, path);
     let _ = fs::remove_file(private);
-    let held = |file| Some(Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned() });
+    let held = |file| Some(Lockfile::held(path, file, nonce));
     match linked {
         Ok(()) => Ok(held(file)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
@@ -256,7 +264,7 @@ fn take_over(mut file: File, path: &Path, nonce: &str) -> StoreResult<Option<Loc
     file.seek(SeekFrom::Start(0)).map_err(failed())?;
     file.write_all(&content).map_err(failed())?;
     file.set_len(content.len() as u64).map_err(failed())?;
-    let mut lockfile = Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned() };
+    let lockfile = Lockfile::held(path, file, nonce);
     Ok(lockfile.is_own().then_some(lockfile))
 }
 
@@ -337,7 +345,7 @@ mod tests {
         let path = home.path().join("registry.json.lock");
         let mut wait = Wait::new(Duration::ZERO);
         let private = home.path().join("private");
-        let mut lockfile = Lockfile::acquire(
+        let lockfile = Lockfile::acquire(
             &path,
             &private,
             StaleAfter::default(),
@@ -396,7 +404,7 @@ mod tests {
         let before = fs::metadata(&path).expect("there");
         let mut wait = Wait::new(Duration::ZERO);
         let private = home.path().join("private");
-        let mut lockfile = Lockfile::acquire(
+        let lockfile = Lockfile::acquire(
             &path,
             &private,
             StaleAfter::default(),
@@ -413,6 +421,23 @@ mod tests {
         assert!(!lockfile.is_own());
         drop(lockfile);
         assert!(path.exists());
+    }
+
+    #[test]
+    fn one_that_is_held_for_long_looks_young() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (path, private) = (home.path().join("registry.json.lock"), home.path().join("private"));
+        let (mut watch, mut wait) = (Watch::default(), Wait::new(Duration::ZERO));
+        let lockfile =
+            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut watch, &mut wait)
+                .expect("free");
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        lockfile.file.set_modified(long_ago).expect("own file");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while fs::metadata(&path).expect("held").modified().expect("a time") == long_ago {
+            assert!(Instant::now() < deadline, "nobody refreshes it");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn platform_inode(meta: &fs::Metadata) -> u64 {

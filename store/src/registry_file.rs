@@ -204,7 +204,7 @@ impl RegistryFile {
         let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
         let write_lock = self.write_lock(&mut wait)?;
         let private = self.paths.folder().join(PRIVATE_LOCKFILE);
-        let mut lockfile = Lockfile::acquire(
+        let lockfile = Lockfile::acquire(
             &self.paths.lockfile(),
             &private,
             self.stale_after,
@@ -213,7 +213,7 @@ impl RegistryFile {
         )?;
         self.remove_debris_once();
         for _ in 0..OVERTAKEN_MAX {
-            if let Attempt::Ended(committed) = self.attempt(&mut lockfile, transaction)? {
+            if let Attempt::Ended(committed) = self.attempt(&lockfile, transaction)? {
                 return Ok(committed);
             }
         }
@@ -239,7 +239,7 @@ impl RegistryFile {
     /// Applies the transaction to what is there, and puts the result in its place.
     fn attempt(
         &mut self,
-        lockfile: &mut Lockfile,
+        lockfile: &Lockfile,
         transaction: &mut impl Transaction,
     ) -> StoreResult<Attempt> {
         let stamp = self.stamp();
