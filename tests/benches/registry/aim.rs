@@ -8,6 +8,8 @@ pub(crate) const ANNOUNCE_TO_APPEND: f64 = 1.3;
 pub(crate) const ANNOUNCES_PER_SECOND: f64 = 25_000.0;
 /// A latency, as a multiple of the socket's.
 pub(crate) const CALL_TO_ROUND_TRIP: f64 = 1.7;
+/// A commit, as a multiple of its bare writes.
+pub(crate) const COMMIT_TO_WRITES: f64 = 1.2;
 /// How long 10 000 records may take to arrive.
 pub(crate) const LISTING: Duration = Duration::from_millis(1);
 /// What the most records may cost, as a multiple of the fewest.

@@ -1,7 +1,7 @@
 //! The benchmark behind the README's figures: every cost beside the least that it could be.
 //!
 //! `cargo bench --bench registry` takes two minutes, with `-- --quick` behind it less than one.
-//! Words choose parts of it: `announce heartbeat get list programs memory`. The files are made in
+//! Words choose parts of it: `announce heartbeat get list commit programs memory`. The files are made in
 //! the folder for temporary files; `TMPDIR` puts them on another disk.
 //!
 //! 1. The load comes from processes of their own, as it does in life: this executable runs itself
@@ -12,6 +12,7 @@
 
 mod aim;
 mod calls;
+mod commits;
 mod connection;
 mod disk;
 mod echo;
@@ -42,6 +43,9 @@ fn main() {
     let Some(plan) = Plan::from_arguments(&arguments) else { return };
     println!("{}\n", machine::describe());
     let loaded = calls::run(&plan);
+    if plan.wants(Part::Commit) {
+        commits::run(&plan);
+    }
     if plan.wants(Part::Programs) {
         programs::run(&plan);
     }

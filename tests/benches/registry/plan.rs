@@ -11,7 +11,7 @@ const HELP: &str = "\
 Usage: cargo bench --bench registry -- [--quick] [PART]...
 
   --quick  shorter measurements: less than a minute in place of two
-  PART     announce, heartbeat, get, list, programs, memory [default: all]
+  PART     announce, heartbeat, get, list, commit, programs, memory [default: all]
 ";
 
 /// A part of the benchmark that can be asked for alone.
@@ -25,6 +25,8 @@ pub(crate) enum Part {
     Get,
     /// Listings, beside the round trip.
     List,
+    /// Commits of the store alone, beside their writes.
+    Commit,
     /// Cold start and warm `argus ls`, beside an empty program.
     Programs,
     /// What the daemon takes when idle.
@@ -50,6 +52,7 @@ impl Part {
             "heartbeat" => Part::Heartbeat,
             "get" => Part::Get,
             "list" => Part::List,
+            "commit" => Part::Commit,
             "programs" => Part::Programs,
             "memory" => Part::Memory,
             _ => return None,
