@@ -69,6 +69,8 @@ pub(crate) struct Done {
     pub(crate) latency: Option<Duration>,
     /// What is wrong with the file, if that was looked at.
     pub(crate) problem: Option<Option<Error>>,
+    /// The file is damaged still: it could not be written.
+    pub(crate) could_not_mend: bool,
     /// The damage that the file was mended from.
     pub(crate) recoveries: Vec<Recovery>,
 }
@@ -145,7 +147,10 @@ fn mend(file: &mut RegistryFile) -> Done {
             done.recoveries = file.take_recoveries();
         }
         Err(error) if error.is_about_content() => done.problem = Some(Some(error.into())),
-        Err(error) => tracing::warn!("{error}"),
+        Err(error) => {
+            tracing::warn!("cannot mend the damaged file: {error}");
+            done.could_not_mend = true;
+        }
     }
     done
 }
@@ -200,6 +205,7 @@ impl Done {
             answers: Vec::new(),
             latency: None,
             problem: None,
+            could_not_mend: false,
             recoveries: Vec::new(),
         }
     }

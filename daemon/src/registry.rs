@@ -31,8 +31,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const WRITE_AFTER: Duration = Duration::from_millis(4000);
 /// How long somebody who missed a record waits for a look at the file.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
-/// After how many looks a damaged file is written anew.
-const MENDED_AFTER_LOOKS: u32 = 2;
+/// After how many looks a damaged file is written anew: twice as many after each attempt that the
+/// disk has failed, up to the most.
+const LOOKS_BEFORE_MENDING: u32 = 2;
+const LOOKS_BEFORE_MENDING_MAX: u32 = 64;
 /// How many mended damages `status` tells of.
 const INCIDENTS_MAX: usize = 16;
 
@@ -117,6 +119,7 @@ impl Registry {
             departed: Departed::default(),
             job_under_way: false,
             damaged_looks: 0,
+            looks_before_mending: LOOKS_BEFORE_MENDING,
             lookers: Vec::new(),
             looking: Vec::new(),
             latencies: latencies.clone(),
@@ -222,6 +225,7 @@ struct Owner {
     job_under_way: bool,
     /// How often in a row the file was found damaged.
     damaged_looks: u32,
+    looks_before_mending: u32,
     /// Who waits for a look at the file that has not begun, and for the one under way.
     lookers: Vec<oneshot::Sender<()>>,
     looking: Vec<oneshot::Sender<()>>,
@@ -244,10 +248,12 @@ impl Owner {
                     None => return,
                 },
                 _ = look.tick() => {
-                    let start = match self.damaged_looks {
-                        MENDED_AFTER_LOOKS.. => Start::Mend,
-                        _ if self.is_write_due() => Start::Commit,
-                        _ => Start::Look,
+                    let start = if self.damaged_looks >= self.looks_before_mending {
+                        Start::Mend
+                    } else if self.is_write_due() {
+                        Start::Commit
+                    } else {
+                        Start::Look
                     };
                     self.start_job(start);
                 }
@@ -358,6 +364,11 @@ impl Owner {
         if let Some(problem) = done.problem {
             self.note_problem(problem);
         }
+        if done.could_not_mend {
+            self.damaged_looks = 0;
+            self.looks_before_mending =
+                (2 * self.looks_before_mending).min(LOOKS_BEFORE_MENDING_MAX);
+        }
         for recovery in done.recoveries {
             tracing::warn!("{recovery}");
             if self.snapshot.incidents.len() == INCIDENTS_MAX {
@@ -394,7 +405,10 @@ impl Owner {
     fn note_problem(&mut self, problem: Option<Error>) {
         self.damaged_looks = match &problem {
             Some(error) if error.code == Code::Corrupt => self.damaged_looks + 1,
-            _ => 0,
+            _ => {
+                self.looks_before_mending = LOOKS_BEFORE_MENDING;
+                0
+            }
         };
         // What was shown instead from the start is shown still.
         let instead = self.snapshot.problem.as_ref().map_or(Source::Memory, |(_, source)| *source);
