@@ -9,4 +9,5 @@ mod crash;
 mod errors;
 mod legacy;
 mod strace;
+mod takeover;
 mod users;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use interprocess::local_socket::{GenericFilePath, Stream as BlockingStream, prelude::*};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    SendAncillaryMessage, SendFlags, recv, recvmsg, sendmsg,
 };
 
 use interprocess::local_socket::tokio::Listener;
@@ -63,16 +63,27 @@ impl Predecessor {
         Ok(Some(Predecessor(stream)))
     }
 
-    /// Sends a line, and reads the one that answers it. Reads no byte beyond it.
+    /// Sends a line, and reads the one that answers it. Reads no byte beyond it: what travels with
+    /// that would be lost.
     pub(crate) fn ask(&mut self, line: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
         self.0.write_all(format!("{line}\n").as_bytes())?;
-        let (mut answer, mut byte) = (Vec::new(), [0]);
+        let mut answer = Vec::new();
+        let mut chunk = [0; 1024];
         loop {
-            self.0.read_exact(&mut byte)?;
-            match byte {
-                [b'\n'] => return Ok(answer),
-                _ if answer.len() == bytes_max => return Err(io::ErrorKind::InvalidData.into()),
-                [byte] => answer.push(byte),
+            let BlockingStream::UdSocket(stream) = &self.0;
+            let (there, _) = recv(stream, &mut chunk[..], RecvFlags::PEEK)?;
+            let end = chunk[..there].iter().position(|byte| *byte == b'\n');
+            let used = end.map_or(there, |end| end + 1);
+            if used == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.0.read_exact(&mut chunk[..used])?;
+            answer.extend_from_slice(&chunk[..end.unwrap_or(used)]);
+            if end.is_some() {
+                return Ok(answer);
+            }
+            if answer.len() > bytes_max {
+                return Err(io::ErrorKind::InvalidData.into());
             }
         }
     }
