@@ -7,8 +7,10 @@
 
 use std::time::Duration;
 
+use argus_proto::json::Object;
 use argus_proto::process::{Machine, Process, Verdict};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// How `by` reads in a lockfile of argus.
 pub(crate) const SIGNATURE: &str = "argus";
@@ -29,8 +31,8 @@ impl Default for StaleAfter {
 }
 
 /// What stands in a lockfile. Other programs write part of it, or nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Content {
     /// The process that holds it.
     pub pid: Option<u32>,
@@ -50,15 +52,32 @@ pub struct Content {
 }
 
 impl Content {
-    /// Reads what stands in a lockfile. Anything but a whole object names nobody.
+    /// Reads what stands in a lockfile. Anything but a whole object names nobody. Each key is read
+    /// by itself: who names a living process holds on, however he writes the time.
     pub fn parse(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
+        let text = std::str::from_utf8(bytes).ok();
+        let Some(object) = text.and_then(|text| Object::parse_at_any_depth(text).ok()) else {
+            return Content::default();
+        };
+        Content {
+            pid: read(&object, "pid"),
+            at: read(&object, "at"),
+            start_time: read(&object, "startTime"),
+            boot_id: read(&object, "bootId"),
+            pid_namespace: read(&object, "pidNamespace"),
+            by: read(&object, "by"),
+            nonce: read(&object, "nonce"),
+        }
     }
 
     /// As it is written.
     pub fn render(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+fn read<T: DeserializeOwned>(object: &Object, key: &str) -> Option<T> {
+    object.get(key).and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// A lockfile of somebody else, as it was found.
@@ -151,6 +170,8 @@ mod tests {
             (r#"{"pid":7}"#, Some(1), 0, Verdict::Unknown, false),
             (r#"{"pid":7}"#, None, 31, Verdict::Unknown, true),
             (r#"{"pid":7,"by":"argus"}"#, Some(0), 0, Verdict::Alive, true),
+            (r#"{"pid":7,"at":1760000000}"#, Some(11), 0, Verdict::Alive, false),
+            (r#"[7,null,null,null,null,"argus",null]"#, Some(9), 0, Verdict::Alive, false),
             (r#"{"pid":7,"bootId":"x"}"#, Some(2000), 0, Verdict::Unknown, true),
             (r#"{"pid":7,"bootId":"this"}"#, Some(29), 0, Verdict::Alive, false),
         ];

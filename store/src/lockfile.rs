@@ -221,8 +221,7 @@ mod tests {
         )
         .expect("free");
         assert!(lockfile.is_own());
-        let content: Content =
-            serde_json::from_slice(&fs::read(&path).expect("there")).expect("complete");
+        let content = Content::parse(&fs::read(&path).expect("there"));
         assert_eq!(content.pid, Some(std::process::id()));
         drop(lockfile);
         assert_eq!(fs::read_dir(home.path()).expect("there").count(), 0);
