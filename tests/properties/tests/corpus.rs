@@ -1,6 +1,10 @@
 //! Every input in `fuzz/corpus` keeps what is promised for inputs of its kind.
 //!
-//! Seen to fail with each fault that is named in `fuzz/README.md`.
+//! Seen to fail with: a splitter that goes on searching where the line before ended; bytes behind a
+//! binary message, or the hint of an error, ignored; a request's id dropped from its error; top-level
+//! keys that stand there twice not told; control characters or half surrogates written raw; a merge
+//! that begins with memory's order, or takes the disk's side where only memory changed; a living
+//! holder judged as one who is not named; a heartbeat that is newer each time it is repeated.
 
 use std::collections::BTreeSet;
 use std::fs;
