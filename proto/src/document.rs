@@ -303,6 +303,10 @@ mod tests {
         let text = r#"{"version":1,"updatedAt":1,"watchers":{"lost":1},"watchers":{}}"#;
         let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
         assert_eq!(document.duplicates(), ["watchers"]);
+
+        let text = r#"{"version":1,"updatedAt":1,"\ud800":1,"\uD800":2,"watchers":{}}"#;
+        let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+        assert_eq!(document.duplicates(), [r#""\ud800""#]);
     }
 
     #[test]

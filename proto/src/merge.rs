@@ -35,13 +35,13 @@ pub fn merge(
     let mut merged = disk.clone();
     merged.touch(disk.updated_at().max(memory.updated_at()));
     for id in base.records.differing(&memory.records) {
-        let [base, disk, memory] = [base, disk, memory].map(|side| side.records.get(&id));
-        let record = merge_record(base, disk, memory);
-        if record.as_ref() == disk {
+        let [before, there, here] = [base, disk, memory].map(|side| side.records.get(&id));
+        let record = merge_record(before, there, here);
+        if record.as_ref() == there {
             continue;
         }
         match record {
-            Some(record) => merged.records.insert(&id, record, collection),
+            Some(record) => merged.records.insert_as_in(&memory.records, &id, record, collection),
             None => drop(merged.records.remove(&id)),
         }
     }

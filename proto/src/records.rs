@@ -97,6 +97,20 @@ impl Records {
         self.insert_key(id, None, record, collection);
     }
 
+    /// Sets a record as [`insert`](Self::insert) does; a new one under the key that `other` has
+    /// for it, which may be no Unicode.
+    pub(crate) fn insert_as_in(
+        &mut self,
+        other: &Self,
+        id: &str,
+        record: Arc<Record>,
+        collection: &Collection,
+    ) {
+        let entry = other.places.get(id).and_then(|place| other.by_place.get(place));
+        let odd_key = entry.and_then(|entry| entry.odd_key.clone());
+        self.insert_key(id, odd_key, record, collection);
+    }
+
     /// Removes a record.
     pub fn remove(&mut self, id: &str) -> Option<Arc<Record>> {
         let place = self.places.remove(id)?;

@@ -131,6 +131,15 @@ fn the_order_is_the_files_and_what_memory_alone_has_comes_last() {
     assert!(merged.render(&WATCHERS).starts_with("{\n  \"version\": 1,\n  \"y\": 2,\n  \"x\": 1,"));
 }
 
+#[test]
+fn a_key_that_is_no_unicode_is_kept_where_memory_alone_has_it() {
+    let none = document("", &[]);
+    let text = r#"{"version":1,"updatedAt":1,"watchers":{"\ud800":1}}"#;
+    let memory = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+    let merged = merge(&none, &none, &memory, &WATCHERS);
+    assert_eq!(merged.render(&WATCHERS), memory.render(&WATCHERS));
+}
+
 /// What a side does to its document, one after the other.
 #[derive(Debug, Clone)]
 enum Step {

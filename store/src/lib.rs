@@ -11,6 +11,7 @@
 pub mod atomic;
 mod error;
 pub mod folder;
+pub mod holder;
 mod keeper;
 pub mod kernel_lock;
 pub mod lockfile;

@@ -10,50 +10,20 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use argus_presence::{ThisMachine, boot_id, clock};
-use argus_proto::process::{Machine, Process, Verdict};
-use serde::{Deserialize, Serialize};
+use argus_proto::process::Machine;
 
 use crate::error::{StoreError, StoreResult};
+pub use crate::holder::StaleAfter;
+use crate::holder::{Content, Found, SIGNATURE};
 use crate::keeper::{self, Kept};
 use crate::platform;
 use crate::wait::Wait;
 
 /// Content beyond this is no lockfile's.
 const CONTENT_BYTES_MAX: u64 = 4096;
-/// How `by` reads in ours.
-const SIGNATURE: &str = "argus";
-
-/// When a lockfile that is still there counts as left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StaleAfter {
-    /// One that names nobody.
-    pub unnamed: Duration,
-    /// One that names a living process.
-    pub named: Duration,
-}
-
-impl Default for StaleAfter {
-    fn default() -> Self {
-        StaleAfter { unnamed: Duration::from_secs(10), named: Duration::from_secs(30) }
-    }
-}
-
-/// What stands in a lockfile. Other programs write part of it, or nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Content {
-    pid: Option<u32>,
-    at: Option<String>,
-    start_time: Option<u64>,
-    boot_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid_namespace: Option<u64>,
-    by: Option<String>,
-    nonce: Option<String>,
-}
 
 /// Our lockfile, held. Dropping it releases it.
 #[derive(Debug)]
@@ -62,18 +32,6 @@ pub struct Lockfile {
     file: Arc<File>,
     nonce: String,
     kept: Kept,
-}
-
-/// A lockfile of somebody else, as it was found.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Found {
-    content: Content,
-    /// How old it is by the wall clock; `None` for a time in the future.
-    age: Option<Duration>,
-    /// How long this process has seen it unchanged.
-    watched: Duration,
-    /// How long this machine has been up.
-    since_boot: Option<Duration>,
 }
 
 impl Lockfile {
@@ -144,47 +102,6 @@ impl Drop for Lockfile {
     }
 }
 
-impl Found {
-    /// Whether nobody can be holding it any more. Doubt means held.
-    fn is_stale(&self, stale_after: StaleAfter, machine: &dyn Machine) -> bool {
-        if self.content.by.as_deref() == Some(SIGNATURE) {
-            // A living argus process would hold the kernel lock, and we do.
-            return true;
-        }
-        let this_boot = self.content.boot_id.as_deref() == boot_id();
-        if let (Some(age), Some(since_boot)) = (self.age, self.since_boot)
-            && !this_boot
-            && age > since_boot + Duration::from_secs(1)
-        {
-            return true;
-        }
-        let age = self.age.unwrap_or(self.watched);
-        match self.content.pid {
-            None => age > stale_after.unnamed,
-            Some(pid) => {
-                let process = self.process();
-                machine.verdict(pid, process.as_ref()) == Verdict::Dead || age > stale_after.named
-            }
-        }
-    }
-
-    fn process(&self) -> Option<Process> {
-        Some(Process {
-            boot_id: self.content.boot_id.clone()?,
-            start_time: self.content.start_time?,
-            pid_namespace: self.content.pid_namespace,
-            vouched: None,
-        })
-    }
-
-    fn holder(&self) -> String {
-        match self.content.pid {
-            Some(pid) => format!("process {pid}"),
-            None => "a program that does not say who it is".to_owned(),
-        }
-    }
-}
-
 /// How long the same lockfile has been seen unchanged: over all attempts of one writer, since a
 /// single wait is shorter than any lockfile takes to become stale.
 #[derive(Debug, Default)]
@@ -206,6 +123,7 @@ impl Watch {
             age: SystemTime::now().duration_since(meta.modified()?).ok(),
             watched: since.elapsed(),
             since_boot: clock::since_boot(),
+            this_boot: boot_id(),
         })
     }
 }
@@ -280,64 +198,21 @@ fn own_content(nonce: &str) -> Vec<u8> {
         by: Some(SIGNATURE.to_owned()),
         nonce: Some(nonce.to_owned()),
     };
-    serde_json::to_vec(&content).unwrap_or_default()
+    content.render()
 }
 
-/// Anything but a whole object of ours or alike names nobody.
 fn read_content(file: &mut (impl Read + Seek)) -> io::Result<Content> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(CONTENT_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+    Ok(Content::parse(&bytes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-
-    struct Table(Verdict);
-
-    impl Machine for Table {
-        fn identify(&self, _pid: u32) -> Option<Process> {
-            None
-        }
-
-        fn verdict(&self, _pid: u32, _process: Option<&Process>) -> Verdict {
-            self.0
-        }
-    }
-
-    #[test]
-    fn doubt_means_held() {
-        let boot = boot_id().expect("this machine tells its boot");
-        let named = format!(r#"{{"pid":7,"bootId":"{boot}"}}"#);
-        let rows = [
-            // content, age, watched, verdict of the process that it names, stale
-            ("", Some(9), 9, Verdict::Unknown, false),
-            ("", Some(11), 0, Verdict::Unknown, true),
-            ("{\"pi", Some(11), 0, Verdict::Unknown, true),
-            ("", None, 9, Verdict::Unknown, false),
-            ("", None, 11, Verdict::Unknown, true),
-            (r#"{"pid":7}"#, Some(11), 0, Verdict::Alive, false),
-            (r#"{"pid":7}"#, Some(31), 0, Verdict::Alive, true),
-            (r#"{"pid":7}"#, Some(1), 0, Verdict::Dead, true),
-            (r#"{"pid":7}"#, Some(1), 0, Verdict::Unknown, false),
-            (r#"{"pid":7}"#, None, 31, Verdict::Unknown, true),
-            (r#"{"pid":7,"by":"argus"}"#, Some(0), 0, Verdict::Alive, true),
-            (r#"{"pid":7,"bootId":"x"}"#, Some(2000), 0, Verdict::Unknown, true),
-            (named.as_str(), Some(29), 0, Verdict::Alive, false),
-        ];
-        for (content, age, watched, verdict, stale) in rows {
-            let found = Found {
-                content: serde_json::from_str(content).unwrap_or_default(),
-                age: age.map(Duration::from_secs),
-                watched: Duration::from_secs(watched),
-                since_boot: Some(Duration::from_secs(1000)),
-            };
-            let judged = found.is_stale(StaleAfter::default(), &Table(verdict));
-            assert_eq!(judged, stale, "{content} {age:?} {watched} {verdict:?}");
-        }
-    }
 
     #[test]
     fn it_is_complete_when_it_appears_and_gone_when_released() {
@@ -354,8 +229,7 @@ mod tests {
         )
         .expect("free");
         assert!(lockfile.is_own());
-        let content: Content =
-            serde_json::from_slice(&fs::read(&path).expect("there")).expect("complete");
+        let content = Content::parse(&fs::read(&path).expect("there"));
         assert_eq!(content.pid, Some(std::process::id()));
         drop(lockfile);
         assert_eq!(fs::read_dir(home.path()).expect("there").count(), 0);

@@ -44,10 +44,10 @@ pub fn members(text: &str) -> Result<Vec<(&str, &str)>, JsonError> {
     Ok(members)
 }
 
-/// The string behind a quoted key; where it is no Unicode (a lone surrogate), its text as it
-/// stands there, quotes included, so that it is not taken for another key.
+/// The string behind a quoted key; where it is no Unicode (a lone surrogate), its canonical text,
+/// quotes included, so that it is not taken for another key, and however it is escaped for itself.
 pub fn key_text(quoted: &str) -> String {
-    serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim().to_owned())
+    serde_json::from_str(quoted).unwrap_or_else(|_| compact(quoted))
 }
 
 /// An object being edited. Keys and values are canonical text; the order is kept.
