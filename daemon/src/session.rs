@@ -69,9 +69,20 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
 
 /// Says one thing to a peer that is not served, in the encoding that everyone can read.
 pub(crate) async fn refuse(stream: platform::Stream, error: Error) -> io::Result<()> {
+    say(&stream, error).await
+}
+
+async fn say(stream: &platform::Stream, error: Error) -> io::Result<()> {
     let id = JsonText::from_canonical("null");
     let line = jsonrpc::write_response(&id, Err(&Fault::from(error))) + "\n";
-    write(&stream, line.as_bytes()).await
+    write(stream, line.as_bytes()).await
+}
+
+fn too_slow(what: &str, limit: Duration) -> Error {
+    Error::new(
+        Code::Timeout,
+        format!("{what} did not arrive within {limit:?}; the connection is closed"),
+    )
 }
 
 /// Reads the first bytes; `None` where they are no opening of ours.
@@ -90,7 +101,11 @@ async fn open(stream: &platform::Stream, buffer: &mut Vec<u8>) -> io::Result<Opt
             Opening::Incomplete => {}
         }
         let mut reader = stream;
-        let read = timeout_at(deadline, reader.read_buf(buffer)).await??;
+        let Ok(read) = timeout_at(deadline, reader.read_buf(buffer)).await else {
+            say(stream, too_slow("the beginning of a message", FIRST_BYTE_TIMEOUT)).await?;
+            return Ok(None);
+        };
+        let read = read?;
         if read == 0 {
             return Ok(None);
         }
@@ -183,6 +198,11 @@ impl Session {
                 },
                 () = tokio::time::sleep_until(half_until), if may_read && self.half_since.is_some() => {
                     tracing::debug!(pid = self.peer.pid, "closed: half a message for too long");
+                    let error = too_slow("the rest of a message", HALF_FRAME_TIMEOUT);
+                    let last = self.answer(self.unreadable(error.into()));
+                    if let Some(outgoing) = last.await {
+                        write(&stream, &outgoing.bytes).await?;
+                    }
                     return Ok(());
                 }
                 _ = &mut stop, if !stopping => stopping = true,
