@@ -8,5 +8,7 @@
 mod crash;
 mod errors;
 mod legacy;
+mod namespaces;
+mod old_faults;
 mod strace;
 mod users;
