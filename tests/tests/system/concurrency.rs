@@ -54,7 +54,7 @@ fn concurrent_add_keeps_every_record() {
 #[test]
 fn concurrent_read_write_shows_every_writer_his_own_and_no_reader_less_than_before() {
     for ways in WAYS {
-        let context = TestContext::new();
+        let context = TestContext::in_memory();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for mode in [Mode::Auto, Mode::Direct] {

@@ -25,7 +25,7 @@ const OLD_UPDATES: u64 = 400;
 /// counts as left behind at once.
 #[test]
 fn an_empty_lockfile_is_no_garbage_in_6400_updates_by_16_processes() {
-    let context = TestContext::new();
+    let context = TestContext::in_memory();
     let mut clients: Vec<Child> = (0..PROCESSES)
         .map(|number| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
@@ -70,7 +70,7 @@ fn an_empty_lockfile_is_no_garbage_in_6400_updates_by_16_processes() {
 /// Seen to fail with a merge that keeps what either side has.
 #[test]
 fn what_was_removed_is_revived_by_no_merge() {
-    let context = TestContext::new();
+    let context = TestContext::in_memory();
     let old = OldProgram::new(&context.registry());
     let (daemon, direct) = (context.client(Mode::Auto), context.client(Mode::Direct));
     for round in 0..20 {
@@ -100,7 +100,7 @@ fn what_was_removed_is_revived_by_no_merge() {
 /// Seen to fail with top-level keys that are taken from memory.
 #[test]
 fn an_unrelated_save_reverts_no_key_at_the_top() {
-    let context = TestContext::new();
+    let context = TestContext::in_memory();
     let old = OldProgram::new(&context.registry());
     let clients = [context.client(Mode::Auto), context.client(Mode::Direct)];
     std::thread::scope(|scope| {

@@ -152,7 +152,7 @@ enum Remover {
 #[test]
 fn a_heartbeat_in_flight_revives_no_removed_row() {
     const ROUNDS: usize = 34;
-    let context = TestContext::new();
+    let context = TestContext::in_memory();
     let old = OldProgram::new(&context.registry());
     let daemon = context.client(Mode::Auto);
     let pairs = [
