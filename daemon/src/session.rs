@@ -362,3 +362,35 @@ fn answer_too_large(bytes: usize) -> Error {
     )
     .hint("ask for less: argus ls --by-cwd TEXT")
 }
+
+#[cfg(test)]
+mod tests {
+    use argus_proto::method::{Listed, Listing};
+
+    use super::*;
+
+    /// A file that argus wrote never makes such an answer. One that somebody else filled with
+    /// half a million tiny records does, too slowly to be read in a test.
+    ///
+    /// Seen to fail without the look at the length in `write_json`, and in `binary::encode_answer`.
+    #[test]
+    fn an_answer_over_the_limit_is_an_error_in_every_encoding() {
+        let id = || JsonText::from_canonical("7");
+        let text = format!("\"{}\"", "x".repeat(ANSWER_BYTES_MAX));
+        let listed = Listed {
+            id: "app".into(),
+            record: JsonText::from_canonical(text),
+            state: None,
+            etag: String::new(),
+        };
+        let listing = Listing { records: vec![listed], cursor: None, warnings: Vec::new() };
+        for to in
+            [ReplyTo::Line(Some(id())), ReplyTo::JsonFrame(Some(id())), ReplyTo::Frame(Some(7))]
+        {
+            let bytes = write_answer(to, Ok(Answer::List(listing.clone()))).expect("an answer");
+            assert!(bytes.len() < 1024, "{} bytes", bytes.len());
+            let told = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(told.contains(&format!("{ANSWER_BYTES_MAX}")), "{told}");
+        }
+    }
+}

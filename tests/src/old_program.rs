@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use argus_presence::clock;
 use serde_json::{Value, json};
@@ -13,12 +14,14 @@ use crate::wait::until;
 pub struct OldProgram {
     registry: PathBuf,
     reaps_garbage: bool,
+    reaped: AtomicUsize,
 }
 
 impl OldProgram {
     /// One that works on this file.
     pub fn new(registry: &Path) -> Self {
-        OldProgram { registry: registry.to_owned(), reaps_garbage: false }
+        let registry = registry.to_owned();
+        OldProgram { registry, reaps_garbage: false, reaped: AtomicUsize::new(0) }
     }
 
     /// With a fault that one of them has: a lockfile that is no JSON yet it takes for garbage.
@@ -26,6 +29,11 @@ impl OldProgram {
     pub fn reaping_garbage(mut self) -> Self {
         self.reaps_garbage = true;
         self
+    }
+
+    /// How often it has done that.
+    pub fn reaped(&self) -> usize {
+        self.reaped.load(Ordering::Relaxed)
     }
 
     /// Changes the document.
@@ -50,9 +58,13 @@ impl OldProgram {
             if File::create_new(&path).is_ok() {
                 return Some(());
             }
-            let is_garbage = |text: &String| serde_json::from_str::<Value>(text).is_err();
-            if self.reaps_garbage && fs::read_to_string(&path).is_ok_and(|text| is_garbage(&text)) {
-                let _ = fs::remove_file(&path);
+            // Often, since a lockfile would be garbage for a moment only.
+            for _ in 0..if self.reaps_garbage { 100 } else { 0 } {
+                let text = fs::read_to_string(&path);
+                if text.is_ok_and(|text| serde_json::from_str::<Value>(&text).is_err()) {
+                    self.reaped.fetch_add(1, Ordering::Relaxed);
+                    let _ = fs::remove_file(&path);
+                }
             }
             None
         });

@@ -136,7 +136,7 @@ fn half_a_message_and_a_silent_peer_hold_nobody_up() {
 
 /// Takes the thirty seconds that the limit has.
 ///
-/// Seen to fail with a connection that is closed without a word, and with no limit.
+/// Seen to fail with a connection that is closed without a word.
 #[test]
 fn half_a_message_is_told_so_and_closed_and_the_others_are_unharmed() {
     let context = TestContext::new();

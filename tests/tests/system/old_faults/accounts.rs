@@ -62,6 +62,7 @@ fn an_empty_lockfile_is_no_garbage_in_6400_updates_by_16_processes() {
     assert_eq!(changes, 6400);
     assert_eq!(context.ids(), present);
     assert_eq!(context.document()["counted"], OLD_UPDATES);
+    assert_eq!(old.reaped(), 0, "no lockfile of argus is ever empty");
     assert!(!context.paths().lockfile().exists());
 }
 

@@ -198,8 +198,8 @@ fn a_heartbeat_in_flight_revives_no_removed_row() {
 /// "A clock step of 61 s prunes everyone": seen from the file, whose times are suddenly old, or
 /// still to come.
 ///
-/// Seen to fail with a time in the future taken for an age, with a heartbeat that sets a time
-/// back, and with one that removes what is stale.
+/// Seen to fail with a time in the future taken for an age, and with a heartbeat that sets a time
+/// back.
 #[test]
 fn a_clock_that_jumps_costs_no_record_and_sets_no_time_back() {
     for way in WAYS {
