@@ -69,9 +69,20 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
 
 /// Says one thing to a peer that is not served, in the encoding that everyone can read.
 pub(crate) async fn refuse(stream: platform::Stream, error: Error) -> io::Result<()> {
+    say(&stream, error).await
+}
+
+async fn say(stream: &platform::Stream, error: Error) -> io::Result<()> {
     let id = JsonText::from_canonical("null");
     let line = jsonrpc::write_response(&id, Err(&Fault::from(error))) + "\n";
-    write(&stream, line.as_bytes()).await
+    write(stream, line.as_bytes()).await
+}
+
+fn too_slow(what: &str, limit: Duration) -> Error {
+    Error::new(
+        Code::Timeout,
+        format!("{what} did not arrive within {limit:?}; the connection is closed"),
+    )
 }
 
 /// Reads the first bytes; `None` where they are no opening of ours.
@@ -90,7 +101,11 @@ async fn open(stream: &platform::Stream, buffer: &mut Vec<u8>) -> io::Result<Opt
             Opening::Incomplete => {}
         }
         let mut reader = stream;
-        let read = timeout_at(deadline, reader.read_buf(buffer)).await??;
+        let Ok(read) = timeout_at(deadline, reader.read_buf(buffer)).await else {
+            say(stream, too_slow("the beginning of a message", FIRST_BYTE_TIMEOUT)).await?;
+            return Ok(None);
+        };
+        let read = read?;
         if read == 0 {
             return Ok(None);
         }
@@ -183,6 +198,11 @@ impl Session {
                 },
                 () = tokio::time::sleep_until(half_until), if may_read && self.half_since.is_some() => {
                     tracing::debug!(pid = self.peer.pid, "closed: half a message for too long");
+                    let error = too_slow("the rest of a message", HALF_FRAME_TIMEOUT);
+                    let last = self.answer(self.unreadable(error.into()));
+                    if let Some(outgoing) = last.await {
+                        write(&stream, &outgoing.bytes).await?;
+                    }
                     return Ok(());
                 }
                 _ = &mut stop, if !stopping => stopping = true,
@@ -341,4 +361,36 @@ fn answer_too_large(bytes: usize) -> Error {
         format!("the answer has {bytes} bytes; at most {ANSWER_BYTES_MAX} are sent"),
     )
     .hint("ask for less: argus ls --by-cwd TEXT")
+}
+
+#[cfg(test)]
+mod tests {
+    use argus_proto::method::{Listed, Listing};
+
+    use super::*;
+
+    /// A file that argus wrote never makes such an answer. One that somebody else filled with
+    /// half a million tiny records does, too slowly to be read in a test.
+    ///
+    /// Seen to fail without the look at the length in `write_json`, and in `binary::encode_answer`.
+    #[test]
+    fn an_answer_over_the_limit_is_an_error_in_every_encoding() {
+        let id = || JsonText::from_canonical("7");
+        let text = format!("\"{}\"", "x".repeat(ANSWER_BYTES_MAX));
+        let listed = Listed {
+            id: "app".into(),
+            record: JsonText::from_canonical(text),
+            state: None,
+            etag: String::new(),
+        };
+        let listing = Listing { records: vec![listed], cursor: None, warnings: Vec::new() };
+        for to in
+            [ReplyTo::Line(Some(id())), ReplyTo::JsonFrame(Some(id())), ReplyTo::Frame(Some(7))]
+        {
+            let bytes = write_answer(to, Ok(Answer::List(listing.clone()))).expect("an answer");
+            assert!(bytes.len() < 1024, "{} bytes", bytes.len());
+            let told = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(told.contains(&format!("{ANSWER_BYTES_MAX}")), "{told}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod context;
 mod executables;
+mod old_program;
 mod processes;
 mod rpc;
 mod versions;
@@ -10,6 +11,7 @@ mod wait;
 
 pub use context::{Bystander, Run, TestContext};
 pub use executables::{Executables, executables};
+pub use old_program::{OldLock, OldProgram};
 pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;
 pub use versions::{Altered, OLDER};

@@ -36,7 +36,7 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     }
     match arguments.pid {
         Some(pid) => announcement = announcement.pid(pid),
-        None if !has_pid => announcement = announcement.pid(parent_pid()),
+        None if !has_pid => announcement = announcement.pid(caller()?),
         None => {}
     }
     let mut announce =
@@ -45,6 +45,19 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let announced = session.client.announce(announce).await?;
     session.output.route_warning(&session.client, false);
     session.output.change(&announced, |announced: &Announced| announced.id.clone())
+}
+
+/// The shell or script that called.
+fn caller() -> Result<u32> {
+    match parent_pid() {
+        // As for the first process of a container.
+        0 => Err(Error::new(
+            Code::Usage,
+            "the process that called argus is outside its pid namespace, and has no pid here",
+        )
+        .hint("name the process: argus announce --id ID --pid N")),
+        pid => Ok(pid),
+    }
 }
 
 fn read_stdin() -> Result<String> {

@@ -8,6 +8,8 @@
 mod crash;
 mod errors;
 mod legacy;
+mod namespaces;
+mod old_faults;
 mod strace;
 mod takeover;
 mod users;

@@ -95,3 +95,23 @@ fn a_folder_that_another_user_made_first_is_not_used() {
     assert!(!context.registry().exists());
     drop(other);
 }
+
+/// Seen to fail with a folder that is looked for under `/` instead.
+#[test]
+fn a_user_without_a_home_is_told_what_to_set() {
+    let context = TestContext::new();
+    let other = OtherUser::new(&context);
+    let argus = |home: Option<&PathBuf>| {
+        let mut command = Command::new("setpriv");
+        context.prepare(&mut command);
+        command.env_remove("HOME").env_remove("ARGUS_HOME");
+        // A number that no user has.
+        command.args(["--reuid=54321", "--regid=54321", "--clear-groups"]);
+        command.envs(home.map(|home| ("ARGUS_HOME", home))).arg(context.home().join("argus"));
+        Run::from(command.args(["--json", "ls"]).output().expect("setpriv is installed"))
+    };
+    let run = argus(None);
+    assert_eq!((run.code, run.error()["code"].as_str()), (8, Some("E_PERMISSION")), "{run:?}");
+    assert!(run.error()["message"].as_str().expect("text").contains("ARGUS_HOME"), "{run:?}");
+    assert_eq!(argus(Some(&other.home)).code, 0);
+}

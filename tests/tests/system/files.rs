@@ -209,6 +209,26 @@ fn a_file_beyond_the_limit_is_set_aside_whole() {
     assert_eq!(quarantined(&context), [large]);
 }
 
+/// Seen to fail with a read that sets the file aside.
+#[test]
+fn a_file_beyond_the_limit_is_left_alone_by_who_reads_and_the_last_good_one_is_shown() {
+    let context = TestContext::new();
+    write_twice(&context);
+    let large = fs::File::create(context.registry()).expect("own file");
+    large.set_len(40 << 20).expect("room for a hole");
+    let inode = large.metadata().expect("it is open").ino();
+    for arguments in [&["ls"][..], &["get", "kept"], &["resolve", "kept"]] {
+        let run = context.argus(arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {run:?}");
+        assert!(run.stdout.contains("kept"), "{arguments:?}: {run:?}");
+    }
+    let run = context.argus(&["ls"]);
+    assert!(run.stderr.contains("has 41943040 bytes"), "{run:?}");
+    let meta = fs::metadata(context.registry()).expect("it is there");
+    assert_eq!((meta.ino(), meta.len()), (inode, 40 << 20));
+    assert!(quarantined(&context).is_empty());
+}
+
 #[test]
 fn records_that_cannot_be_read_do_not_cost_the_others() {
     let context = TestContext::new();
@@ -345,4 +365,83 @@ fn a_path_that_is_no_text_is_a_path_all_the_same() {
     fs::remove_file(&registry).expect("own file");
     fs::create_dir(&registry).expect("own folder");
     assert_eq!(run(&["--json", "--direct", "announce", "--id", "x"]).error()["code"], "E_IO");
+}
+
+/// Seen to fail with a relative path handed to the daemon, which has another working directory.
+#[test]
+fn a_path_may_have_any_letters_and_begin_anywhere() {
+    let context = TestContext::new();
+    for folder in ["new\nline \"quoted\"", "Größe 日本", "-dash", "deep/../er"] {
+        let relative = format!("./{folder}/registry.json");
+        let run = context.argus(&["--registry", &relative, "announce", "--id", "日本 \"x\" é"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{folder}: {run:?}");
+        let absolute = context.home().join(&relative).to_string_lossy().into_owned();
+        let ways = ["--daemon-only", "--direct"];
+        for (way, path) in ways.iter().zip([&absolute, &relative]) {
+            let run = context.argus(&["--registry", path, way, "--json", "ls"]);
+            assert_eq!(run.data()["records"][0]["id"], "日本 \"x\" é", "{folder}: {run:?}");
+        }
+        let run = context.argus(&["--registry", &absolute, "daemon", "stop"]);
+        assert_eq!(run.code, 0, "{folder}: {run:?}");
+    }
+    let run = context.argus(&["--json", "announce", "--id", "new\nline"]);
+    assert_eq!(run.error()["code"], "E_INVALID");
+}
+
+/// Seen to fail with a folder taken for a missing file.
+#[test]
+fn a_folder_in_the_place_of_the_registry_is_told_and_left_alone() {
+    let context = TestContext::new();
+    fs::create_dir(context.registry()).expect("own folder");
+    fs::write(context.registry().join("theirs"), "").expect("own folder");
+    for arguments in [&["ls"][..], &["get", "x"], &["announce", "--id", "x"]] {
+        let run = context.argus(&[&["--json", "--direct"], arguments].concat());
+        assert_eq!((run.code, run.error()["code"].as_str()), (1, Some("E_IO")), "{arguments:?}");
+        let message = run.error()["message"].as_str().expect("text").to_owned();
+        assert!(message.contains("registry.json"), "{message}");
+    }
+    assert!(context.registry().join("theirs").exists());
+}
+
+/// Seen to fail with paths that are only made absolute.
+#[test]
+fn a_registry_behind_a_link_has_its_locks_beside_the_file_itself() {
+    let context = TestContext::new();
+    let (links, files) = (context.home().join("links"), context.home().join("files"));
+    fs::create_dir(&links).and_then(|()| fs::create_dir(&files)).expect("own folder");
+    let link = links.join("registry.json");
+    symlink("../files/real.json", &link).expect("a link");
+    let path = link.to_string_lossy().into_owned();
+    // The first makes the file that the link leads to.
+    for (way, id) in [("--direct", "a"), ("--daemon-only", "b"), ("--direct", "c")] {
+        let run = context.argus(&["--registry", &path, way, "announce", "--id", id]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{way}: {run:?}");
+    }
+    let names = |folder| {
+        let entries = fs::read_dir(folder).expect("own folder");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("readable").file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&links), ["registry.json"]);
+    assert_eq!(names(&files), ["real.json", "real.json.d"]);
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    let run = context.argus(&["--registry", &path, "--direct", "--json", "ls"]);
+    assert_eq!(run.data()["records"].as_array().expect("a list").len(), 3);
+}
+
+/// Seen to fail with a home that is taken from the environment only.
+#[test]
+fn without_home_in_the_environment_the_users_own_is_meant() {
+    let context = TestContext::new();
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let entry = std::process::Command::new("getent").args(["passwd", &user]).output();
+    let entry = String::from_utf8(entry.expect("getent can be run").stdout).expect("text");
+    let home = entry.trim_end().split(':').nth(5).expect("a home").to_owned();
+    // Asks only: it is the tester's.
+    let mut command = context.command(&["--json", "status"]);
+    command.env_remove("HOME").env_remove("ARGUS_HOME").env("ARGUS_DAEMON", "0");
+    let run = argus_tests::Run::from(command.output().expect("argus can be run"));
+    let registry = fs::canonicalize(&home).expect("it is there").join(".argus/registry.json");
+    assert_eq!(run.data()["registry"], serde_json::json!(registry));
 }

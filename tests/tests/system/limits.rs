@@ -128,10 +128,41 @@ fn half_a_message_and_a_silent_peer_hold_nobody_up() {
     half_frame.write_all(&PREAMBLE).expect("it reads");
     half_frame.write_all(&[0, 0, 1, 0, 1]).expect("it reads");
     assert_unharmed(&context, pid);
-    // The silent one is closed after five seconds.
-    let mut nothing = Vec::new();
-    silent.read_to_end(&mut nothing).expect("closed");
-    assert!(nothing.is_empty());
+    // The silent one is told so after five seconds, and closed.
+    let mut told = String::new();
+    silent.read_to_string(&mut told).expect("closed");
+    assert!(told.contains("E_TIMEOUT") && told.lines().count() == 1, "{told}");
+}
+
+/// Takes the thirty seconds that the limit has.
+///
+/// Seen to fail with a connection that is closed without a word.
+#[test]
+fn half_a_message_is_told_so_and_closed_and_the_others_are_unharmed() {
+    let context = TestContext::new();
+    let pid = context.start_daemon();
+    let half = [
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,".to_vec(),
+        [&PREAMBLE[..], &[0, 0, 1, 0, 1]].concat(),
+        // Of a message that is too long, and is being passed over.
+        [&PREAMBLE[..], &[0xff; 100]].concat(),
+    ];
+    let halves = half.map(|bytes| {
+        let mut stream = connect(&context);
+        stream.set_read_timeout(Some(2 * DEADLINE)).expect("a socket takes a timeout");
+        stream.write_all(&bytes).expect("it reads");
+        stream
+    });
+    let mut whole = context.rpc();
+    whole.result("list", json!({}));
+    for mut stream in halves {
+        let mut told = Vec::new();
+        stream.read_to_end(&mut told).expect("told and closed");
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(told.contains("did not arrive within 30s"), "{told}");
+    }
+    whole.result("list", json!({}));
+    assert_unharmed(&context, pid);
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 mod cli;
 mod codes;
+mod concurrency;
 mod fallback;
 mod files;
 mod lifecycle;
 mod limits;
 mod locks;
+mod old_faults;
 mod protocols;
 mod resolving;
 mod spawning;

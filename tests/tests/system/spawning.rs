@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use argus_tests::{TestContext, ended, executables, signal_process, until};
@@ -129,16 +130,50 @@ fn lonely_argus(context: &TestContext) -> Command {
     command
 }
 
+/// A script in the daemon's place, written by another process for the same reason.
+fn in_place_of_argusd(context: &TestContext, script: &str) -> PathBuf {
+    let (source, script_path) = (context.home().join("source"), context.home().join("script"));
+    fs::write(&source, format!("#!/bin/sh\n{script}\n")).expect("own folder");
+    let installed = Command::new("install").arg(&source).arg(&script_path).status();
+    assert!(installed.expect("install can be run").success());
+    script_path
+}
+
+/// A process that is killed when the test ends.
+struct Killed(u32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        signal_process(self.0, Signal::KILL);
+    }
+}
+
+/// Seen to fail with a daemon that is killed when its time to start is over.
+#[test]
+fn a_daemon_that_hangs_while_it_starts_is_worked_around_and_not_killed() {
+    let context = TestContext::new();
+    let hanging = in_place_of_argusd(&context, "echo $$ > \"$0.pid\"; exec sleep 600");
+    let output = lonely_argus(&context)
+        .env("ARGUSD", &hanging)
+        .args(["announce", "--id", "x"])
+        .output()
+        .expect("argus can be run");
+    let started = fs::read_to_string(hanging.with_extension("pid")).expect("it was started");
+    let started = Killed(started.trim().parse().expect("a pid"));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("was not ready after 3s"), "{stderr}");
+    assert!(stderr.contains("worked on the file instead"), "{stderr}");
+    assert_eq!(context.ids(), ["x"]);
+    assert!(!ended(started.0), "it may be slow only");
+}
+
 #[test]
 fn after_three_failed_starts_nobody_tries_for_a_while_and_all_calls_are_served() {
     let context = TestContext::new();
-    let broken = context.home().join("broken");
     let tries = context.home().join("tries");
-    let source = context.home().join("source");
-    fs::write(&source, format!("#!/bin/sh\necho try >> '{}'\nexit 1\n", tries.display()))
-        .expect("own folder");
-    let installed = Command::new("install").arg(&source).arg(&broken).status();
-    assert!(installed.expect("install can be run").success());
+    let broken =
+        in_place_of_argusd(&context, &format!("echo try >> '{}'; exit 1", tries.display()));
     for number in 0..5 {
         let output = lonely_argus(&context)
             .env("ARGUSD", &broken)
