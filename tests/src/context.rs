@@ -70,9 +70,14 @@ impl Default for TestContext {
 impl TestContext {
     /// An empty home.
     pub fn new() -> Self {
+        TestContext::within(&std::env::temp_dir())
+    }
+
+    /// An empty home in a folder.
+    pub fn within(root: &Path) -> Self {
         executables();
         // Canonical, so that the paths that programs print are the ones that tests expect.
-        let root = std::fs::canonicalize(std::env::temp_dir()).expect("there is a folder for it");
+        let root = std::fs::canonicalize(root).expect("there is a folder for it");
         let home = tempfile::Builder::new().prefix("argus-test-").tempdir_in(root);
         TestContext { home: home.expect("a folder can be made") }
     }

@@ -7,6 +7,9 @@
 
 mod crash;
 mod errors;
+mod full_disk;
 mod legacy;
+mod mounts;
+mod power_loss;
 mod strace;
 mod users;

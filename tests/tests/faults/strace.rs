@@ -6,6 +6,12 @@ use std::process::Command;
 
 use argus_tests::{Run, TestContext, executables};
 
+/// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
+const COMMIT_CALLS: [&str; 9] =
+    ["write", "fsync", "flock", "fchmod", "linkat", "unlink", "rename", "renameat", "utimensat"];
+/// More of one call than a change can need: the loops end when no fault strikes any more.
+const CALLS_MAX: usize = 100;
+
 /// A fault, and at which of the calls of `calls` it strikes.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
@@ -34,6 +40,20 @@ impl Fault {
         let mut command = self.command(context, &executables().argus);
         Run::from(command.args(arguments).output().expect("strace is installed"))
     }
+}
+
+/// Lets `change`, which tells whether it got through, be killed at every point until none is left; counts the points.
+pub(crate) fn at_every_point(mut change: impl FnMut(&Fault) -> bool) -> usize {
+    let mut points = 0;
+    for calls in COMMIT_CALLS {
+        let survived = (1..CALLS_MAX).find(|number| change(&killed_at(calls, *number)));
+        points += survived.expect("the change gets through in the end") - 1;
+    }
+    points
+}
+
+fn killed_at(calls: &'static str, number: usize) -> Fault {
+    Fault { calls, effect: "signal=KILL", when: number.to_string() }
 }
 
 /// What may be in a home once every writer is done: nothing that would mislead anyone.
