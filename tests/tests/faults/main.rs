@@ -6,6 +6,7 @@
 //! `cargo test -p argus-tests --features faults --test faults`.
 
 mod crash;
+mod daemon_errors;
 mod errors;
 mod full_disk;
 mod legacy;
