@@ -7,6 +7,7 @@
 
 mod crash;
 mod daemon_errors;
+mod descriptors;
 mod errors;
 mod full_disk;
 mod legacy;
