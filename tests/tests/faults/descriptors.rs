@@ -22,7 +22,7 @@ const DAEMON_DESCRIPTORS: usize = 64;
 /// How long the daemon is watched for spinning.
 const WATCHED: Duration = Duration::from_secs(1);
 /// Of the hundred ticks of a second, one that spins uses far more, and one that waits next to none.
-const BUSY_TICKS: u64 = 30;
+const BUSY_TICKS: u64 = 15;
 
 /// A daemon in the foreground that may have so many descriptors. It is killed when dropped.
 struct Daemon(Child);
