@@ -5,6 +5,7 @@
 //! these tests need all three, and root. Run them with
 //! `cargo test -p argus-tests --features faults --test faults`.
 
+mod clocks;
 mod crash;
 mod daemon_errors;
 mod descriptors;
