@@ -13,6 +13,7 @@ mod errors;
 mod full_disk;
 mod legacy;
 mod mounts;
+mod namespaces;
 mod power_loss;
 mod strace;
 mod users;
