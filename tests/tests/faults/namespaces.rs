@@ -89,13 +89,13 @@ fn who_lives_in_another_namespace_is_not_taken_for_dead() {
         assert_eq!(run.data()["removedIds"], json!([]));
         assert_eq!(run.data()["keptIds"], json!(["inside", "outside"]));
     };
-    assert_unharmed(namespace.argus(&context, &["--direct", "--json", "prune"]));
-    assert_unharmed(context.argus(&["--direct", "--json", "prune"]));
+    assert_unharmed(namespace.argus(&context, &["--direct", "--json", "prune", "--ttl", "1h"]));
+    assert_unharmed(context.argus(&["--direct", "--json", "prune", "--ttl", "1h"]));
     // Not even when it is so: from here nobody can tell.
     drop(namespace);
-    assert_unharmed(context.argus(&["--direct", "--json", "prune"]));
+    assert_unharmed(context.argus(&["--direct", "--json", "prune", "--ttl", "1h"]));
     assert_eq!(context.start_daemon(), context.daemons()[0]);
-    assert_unharmed(context.argus(&["--daemon-only", "--json", "prune"]));
+    assert_unharmed(context.argus(&["--daemon-only", "--json", "prune", "--ttl", "1h"]));
 }
 
 #[test]
