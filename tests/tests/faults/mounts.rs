@@ -47,6 +47,13 @@ impl Disk {
     /// must have ended.
     pub(crate) fn start_again(&self) {
         self.mount.empty();
+        // Every mount namespace that was made meanwhile has a copy of the mount, and as long as one
+        // lives the old file system does.
+        until("the file system is gone everywhere", || {
+            let mut losetup = Command::new("losetup");
+            let devices = run(losetup.arg("--associated").arg(&self.image));
+            devices.is_empty().then_some(())
+        });
         self.mount.fill_with(&["-o", LAZY], &self.image);
     }
 }
@@ -113,7 +120,9 @@ fn folder() -> TempDir {
     name.expect("a folder can be made")
 }
 
-fn run(command: &mut Command) {
+/// What a program that must succeed prints.
+fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {output:?}");
+    output.stdout
 }

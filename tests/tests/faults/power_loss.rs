@@ -2,7 +2,7 @@
 //!
 //! A killed program leaves to the kernel what it has written; here that is lost too, but for what
 //! was synced. Seen to fail without the fsync of the file, and without that of the folder, in
-//! `store::atomic`.
+//! `store::atomic`; without the fsync in `store::quarantine`, and with its debris left there.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -175,6 +175,41 @@ fn a_daemon_cut_off_at_any_call_has_lost_nothing_it_acknowledged() {
         survived
     });
     assert!(points >= POINTS_MIN, "only {points} points");
+}
+
+#[test]
+fn what_is_damaged_is_kept_before_it_is_replaced_whenever_the_power_goes() {
+    const DAMAGE: &[u8] = b"garbage";
+    let disk = Disk::new();
+    let points = at_every_point(|fault| {
+        let context = home_on(&disk);
+        let mut file = File::create(context.registry()).expect("own file");
+        file.write_all(DAMAGE).and_then(|()| file.sync_all()).expect("own file");
+        drop(file);
+        let cut_off = fault.argus(&context, &["--direct", "announce", "--id", "new"]);
+        disk.lose_power();
+        start_again(&disk, &context);
+        let is_in_place = || std::fs::read(context.registry()).expect("it is there") == DAMAGE;
+        let is_kept = || quarantined(&context).iter().any(|bytes| bytes == DAMAGE);
+        assert!(is_in_place() || is_kept(), "{fault:?}");
+        assert!(cut_off.stdout.is_empty() || !is_in_place(), "{fault:?}: it was acknowledged");
+
+        let run = context.argus(&["--direct", "announce", "--id", "next"]);
+        assert_eq!(run.code, 0, "{fault:?}: {run:?}");
+        assert!(context.ids().contains(&"kept".to_owned()), "{fault:?}");
+        assert_eq!(quarantined(&context), [DAMAGE], "{fault:?}");
+        cut_off.code == 0
+    });
+    assert!(points >= POINTS_MIN, "only {points} points");
+}
+
+/// What was set aside.
+fn quarantined(context: &TestContext) -> Vec<Vec<u8>> {
+    let Ok(entries) = std::fs::read_dir(context.paths().folder().join("quarantine")) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.expect("readable").path());
+    paths.map(|path| std::fs::read(path).expect("readable")).collect()
 }
 
 /// A daemon with a fault, in the foreground. It is killed when dropped.
