@@ -18,6 +18,11 @@ use crate::strace::{Fault, assert_no_debris};
 /// How many announcements each side makes at the same time as the other.
 const ANNOUNCEMENTS: usize = 15;
 
+/// The first process of a namespace does nothing. It has copies of all mounts, and a disk that
+/// loses its power elsewhere is to be gone everywhere.
+const FIRST: &str = "grep -o ' /[^ ]*/argus-disk-[^ ]*' /proc/self/mounts \
+    | xargs --no-run-if-empty umount --lazy 2>/dev/null; exec cat";
+
 /// A pid namespace with one process in it, whose pid there is 1. It ends when this is dropped.
 struct Namespace {
     unshare: Child,
@@ -28,12 +33,12 @@ struct Namespace {
 impl Namespace {
     fn new() -> Self {
         let mut unshare = Command::new("unshare");
-        unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "cat"]);
+        unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", FIRST]);
         let unshare = unshare.stdin(Stdio::piped()).spawn().expect("unshare is installed");
         let children = format!("/proc/{0}/task/{0}/children", unshare.id());
         let first = until("it has its first process", || {
             let first = fs::read_to_string(&children).ok()?.trim().parse().ok()?;
-            // Before that it is `unshare` still, without a /proc of its own.
+            // Before that it is `unshare` or `sh` still.
             let name = fs::read_to_string(format!("/proc/{first}/comm")).ok()?;
             (name == "cat\n").then_some(first)
         });
