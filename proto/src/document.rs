@@ -161,9 +161,10 @@ impl Document {
         out
     }
 
-    /// Notes that the file is changed at `now`.
+    /// Notes that the file is changed at `now`. Its time never goes back: of two copies the one
+    /// with the later time is the newer, also where the clock was set in between.
     pub fn touch(&mut self, now: u64) {
-        self.updated_at = now;
+        self.updated_at = self.updated_at.max(now);
     }
 
     /// The ids and top-level keys that the text had more than once. Rendering keeps the last of

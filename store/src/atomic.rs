@@ -34,11 +34,8 @@ pub(crate) fn prepare<'a>(
     replaced: Option<&Metadata>,
 ) -> StoreResult<Prepared<'a>> {
     let parent = target.parent().unwrap_or(Path::new("."));
-    let mut temp = tempfile::Builder::new()
-        .prefix(&temp_prefix(target))
-        .suffix(TEMP_SUFFIX)
-        .tempfile_in(parent)
-        .map_err(StoreError::io("create a temporary file in", parent))?;
+    let mut temp =
+        temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
     let path = temp.path().to_owned();
     temp.write_all(content).map_err(StoreError::io("write", &path))?;
     platform::set_mode(temp.as_file(), replaced)
@@ -81,16 +78,19 @@ pub(crate) fn sync(target: &Path) -> StoreResult<()> {
 pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
     // Finding that there is something that cannot be removed is not worth an error.
     let _ = remove_debris(target);
-    let parent = target.parent().unwrap_or(Path::new("."));
     let failed = || StoreError::io("replace", target);
-    let mut temp = tempfile::Builder::new()
-        .prefix(&temp_prefix(target))
-        .suffix(TEMP_SUFFIX)
-        .tempfile_in(parent)
-        .map_err(failed())?;
+    let mut temp = temporary(target).map_err(failed())?;
     temp.write_all(content).map_err(failed())?;
     temp.persist(target).map_err(|error| failed()(error.error))?;
     Ok(())
+}
+
+/// A temporary file beside `target`, under a name by which [`remove_debris`] knows it.
+pub(crate) fn temporary(target: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(&temp_prefix(target))
+        .suffix(TEMP_SUFFIX)
+        .tempfile_in(target.parent().unwrap_or(Path::new(".")))
 }
 
 /// Removes temporary files that killed writers of `target` left behind. Only for who holds the

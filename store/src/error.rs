@@ -8,6 +8,8 @@ use argus_proto::document::Unreadable;
 use argus_proto::error::{Code, Error};
 use argus_proto::limits::FILE_BYTES_MAX;
 
+use crate::platform;
+
 /// The result of anything that touches the disk.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -149,6 +151,9 @@ impl From<StoreError> for Error {
                 let hint = match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                         format!("make room: df -h {}", path.display())
+                    }
+                    _ if platform::is_out_of_descriptors(source) => {
+                        "let it open more files: ulimit -n 1024".to_owned()
                     }
                     _ => format!("look at it: ls -ld {}", path.display()),
                 };

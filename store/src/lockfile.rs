@@ -138,9 +138,10 @@ fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockf
         _ => {}
     }
     let mut file = platform::create_new(private).map_err(failed())?;
-    file.write_all(&own_content(nonce)).map_err(failed())?;
-    let linked = platform::link_new(private, path);
+    let linked = file.write_all(&own_content(nonce)).map(|()| platform::link_new(private, path));
+    // Whatever has become of it, and of the disk.
     let _ = fs::remove_file(private);
+    let linked = linked.map_err(failed())?;
     let held = |file| Some(Lockfile::held(path, file, nonce));
     match linked {
         Ok(()) => Ok(held(file)),

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
 use crate::platform;
 
 const FOLDER: &str = "quarantine";
 
-/// Copies the file at `path` into the quarantine, durably. Returns where the copy is.
+/// Copies the file at `path` into the quarantine, durably. Returns where the copy is. Only for who
+/// holds the lock of that file.
 pub(crate) fn set_aside(path: &Path, folder: &Folder) -> StoreResult<PathBuf> {
     let quarantine = folder.path().join(FOLDER);
     let copied = Folder::create_at(quarantine.clone())
@@ -26,7 +28,10 @@ pub(crate) fn set_aside(path: &Path, folder: &Folder) -> StoreResult<PathBuf> {
 
 fn copy(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
     let mut source = platform::open_to_read(path)?;
-    let mut temp = tempfile::Builder::new().prefix(".argus-").tempfile_in(quarantine)?;
+    let unfinished = quarantine.join(path.file_name().unwrap_or_default());
+    // Finding that there is something that cannot be removed is not worth an error.
+    let _ = atomic::remove_debris(&unfinished);
+    let mut temp = atomic::temporary(&unfinished)?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {

@@ -70,15 +70,16 @@ impl Default for TestContext {
 impl TestContext {
     /// An empty home.
     pub fn new() -> Self {
-        Self::below(&std::env::temp_dir())
+        TestContext::within(&std::env::temp_dir())
     }
 
     /// An empty home in memory: for thousands of changes whose races matter, and not the disk.
     pub fn in_memory() -> Self {
-        Self::below(Path::new("/dev/shm"))
+        TestContext::within(Path::new("/dev/shm"))
     }
 
-    fn below(root: &Path) -> Self {
+    /// An empty home in a folder.
+    pub fn within(root: &Path) -> Self {
         executables();
         // Canonical, so that the paths that programs print are the ones that tests expect.
         let root = std::fs::canonicalize(root).expect("there is a folder for it");

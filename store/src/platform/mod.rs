@@ -4,7 +4,7 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    Stamp, create_new, create_private_folders, has_no_links, is_same_file, link_new, lock_holder,
-    open_in, open_no_follow, open_private_folder, open_to_read, process_name, set_mode,
-    socket_path, sync_folder,
+    Stamp, create_new, create_private_folders, has_no_links, is_out_of_descriptors, is_same_file,
+    link_new, lock_holder, open_in, open_no_follow, open_private_folder, open_to_read,
+    process_name, set_mode, socket_path, sync_folder,
 };

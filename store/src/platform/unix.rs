@@ -115,6 +115,14 @@ pub(crate) fn has_no_links(error: &io::Error) -> bool {
         .any(|errno| code == Some(errno.raw_os_error()))
 }
 
+/// Whether an operation failed because the process, or the system, has too many files open.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
+}
+
 /// Gives `file` the mode of the file that it is about to replace; 0600 where there is none.
 pub(crate) fn set_mode(file: &File, replaced: Option<&Metadata>) -> io::Result<()> {
     let mode = replaced.map_or(0o600, |meta| meta.mode() & 0o7777);

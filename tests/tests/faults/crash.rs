@@ -9,29 +9,10 @@ use std::process::Stdio;
 use argus_client::Mode;
 use argus_tests::{TestContext, executables, until};
 
-use crate::strace::{Fault, assert_no_debris};
+use crate::strace::{Fault, assert_no_debris, at_every_point};
 
-/// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
-const COMMIT_CALLS: [&str; 9] =
-    ["write", "fsync", "flock", "fchmod", "linkat", "unlink", "rename", "renameat", "utimensat"];
-/// More of one call than a change can need: the loops end when no fault strikes any more.
-const CALLS_MAX: usize = 100;
 /// At so many points at least a change can be killed.
 const POINTS_MIN: usize = 12;
-
-fn killed_at(calls: &'static str, number: usize) -> Fault {
-    Fault { calls, effect: "signal=KILL", when: number.to_string() }
-}
-
-/// Lets `change` be killed at every point until none is left; counts the points.
-fn at_every_point(mut change: impl FnMut(&Fault) -> bool) -> usize {
-    let mut points = 0;
-    for calls in COMMIT_CALLS {
-        let survived = (1..CALLS_MAX).find(|number| change(&killed_at(calls, *number)));
-        points += survived.expect("the change gets through in the end") - 1;
-    }
-    points
-}
 
 /// A home in which `kept` was acknowledged, and which has a last good copy.
 fn home_with_a_record() -> TestContext {

@@ -1,15 +1,23 @@
-//! What happens when a process is killed, or a system call fails, at any point of a change, and
-//! beside programs that argus does not control.
+//! What happens when a process is killed, a system call fails, the power goes, the disk or the
+//! descriptors run out, or the clock is set, at any point of a change; and beside programs that
+//! argus does not control.
 //!
-//! `strace` does both, `setpriv` makes another user of root, and `node` plays the older programs; so
-//! these tests need all three, and root. Run them with
+//! The tools are Debian's: `strace`, `node` for the older programs, `faketime`, `python3` and
+//! `mkfs.ext4` for the disk that loses its power, and `mount`, `setpriv`, `prlimit`, `unshare` and
+//! `nsenter` of util-linux; and all of it takes root. Run them with
 //! `cargo test -p argus-tests --features faults --test faults`.
 
+mod clocks;
 mod crash;
+mod daemon_errors;
+mod descriptors;
 mod errors;
+mod full_disk;
 mod legacy;
+mod mounts;
 mod namespaces;
 mod old_faults;
+mod power_loss;
 mod strace;
 mod takeover;
 mod users;

@@ -1,10 +1,18 @@
 //! Running a program with a fault at its n-th system call.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
-use argus_tests::{Run, TestContext, executables};
+use argus_tests::{Run, TestContext, executables, signal_process};
+use rustix::process::Signal;
+
+/// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
+const COMMIT_CALLS: [&str; 9] =
+    ["write", "fsync", "flock", "fchmod", "linkat", "unlink", "rename", "renameat", "utimensat"];
+/// More of one call than a change can need: the loops end when no fault strikes any more.
+const CALLS_MAX: usize = 100;
 
 /// A fault, and at which of the calls of `calls` it strikes.
 #[derive(Debug, Clone)]
@@ -23,10 +31,27 @@ impl Fault {
     pub(crate) fn command(&self, context: &TestContext, program: &Path) -> Command {
         let mut strace = Command::new("strace");
         context.prepare(&mut strace);
-        let Fault { calls, effect, when } = self;
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
-        strace.args(["-e", &format!("inject={calls}:{effect}:when={when}")]).arg(program);
+        strace.args(["-f", "-qq"]).args(self.arguments()).arg(program);
         strace
+    }
+
+    fn arguments(&self) -> [String; 6] {
+        let Fault { calls, effect, when } = self;
+        let inject = format!("inject={calls}:{effect}:when={when}");
+        ["-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject].map(str::to_owned)
+    }
+
+    /// Lets the calls of one thread of a running program fail, from now on until the result is
+    /// dropped.
+    pub(crate) fn attach(&self, thread: u32) -> Attached {
+        let mut strace = Command::new("strace");
+        strace.args(self.arguments()).arg("-p").arg(thread.to_string());
+        let mut strace = strace.stderr(Stdio::piped()).spawn().expect("strace is installed");
+        let mut says = BufReader::new(strace.stderr.take().expect("piped"));
+        let mut line = String::new();
+        says.read_line(&mut line).expect("its standard error");
+        assert!(line.ends_with("attached\n"), "{line}");
+        Attached { strace, _says: says }
     }
 
     /// `argus` with this fault, run to its end.
@@ -34,6 +59,36 @@ impl Fault {
         let mut command = self.command(context, &executables().argus);
         Run::from(command.args(arguments).output().expect("strace is installed"))
     }
+}
+
+/// A thread with a fault.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    strace: Child,
+    _says: BufReader<ChildStderr>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        // It lets go of the thread, which goes on.
+        signal_process(self.strace.id(), Signal::TERM);
+        let _ = self.strace.wait();
+    }
+}
+
+/// Lets `change`, which tells whether it got through, be killed at every point until none is left.
+/// Counts the points.
+pub(crate) fn at_every_point(mut change: impl FnMut(&Fault) -> bool) -> usize {
+    let mut points = 0;
+    for calls in COMMIT_CALLS {
+        let survived = (1..CALLS_MAX).find(|number| change(&killed_at(calls, *number)));
+        points += survived.expect("the change gets through in the end") - 1;
+    }
+    points
+}
+
+fn killed_at(calls: &'static str, number: usize) -> Fault {
+    Fault { calls, effect: "signal=KILL", when: number.to_string() }
 }
 
 /// What may be in a home once every writer is done: nothing that would mislead anyone.

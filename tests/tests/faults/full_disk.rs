@@ -1,0 +1,134 @@
+//! A full disk: nothing is changed and nothing is lost, and it goes on as soon as there is room.
+//!
+//! Seen to fail with the error of writing the temporary file ignored, with a lockfile that leaves
+//! its private name behind, and with a daemon that gives a heartbeat up after one failed write.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use argus_tests::{Run, TestContext, until};
+use serde_json::json;
+
+use crate::mounts::SmallDisk;
+use crate::strace::assert_no_debris;
+
+const KILOBYTES: usize = 512;
+/// What the disk is divided into.
+const BLOCK_BYTES: u64 = 4096;
+/// More blocks than a change takes, over all its files.
+const BLOCKS_MAX: u64 = 12;
+
+/// Takes all the room there is but some blocks, until it is dropped.
+struct Filler(PathBuf);
+
+impl Filler {
+    fn new(disk: &SmallDisk, free_blocks: u64) -> Self {
+        let path = disk.path().join("filler");
+        let mut file = File::create(&path).expect("own file");
+        let block = [1; BLOCK_BYTES as usize];
+        while file.write_all(&block).is_ok() {}
+        let length = file.metadata().expect("own file").len();
+        file.set_len(length - free_blocks * BLOCK_BYTES).expect("own file");
+        Filler(path)
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The error says what could not be done, with which file, and what helps.
+fn assert_says_that_it_is_full(run: &Run, context: &TestContext) {
+    let error = run.error();
+    assert_eq!(error["code"], "E_IO", "{run:?}");
+    let message = error["message"].as_str().expect("text");
+    assert!(message.contains(&*context.home().to_string_lossy()), "{message}");
+    assert!(message.contains("No space left on device"), "{message}");
+    assert!(error["hint"].as_str().expect("text").starts_with("make room: df -h /"), "{run:?}");
+}
+
+#[test]
+fn a_direct_writer_changes_nothing_on_a_full_disk_and_says_so() {
+    let disk = SmallDisk::new(KILOBYTES);
+    let mut failures = 0;
+    for free_blocks in 0..=BLOCKS_MAX {
+        let context = TestContext::within(&disk.path());
+        for id in ["first", "kept"] {
+            assert_eq!(context.argus(&["--direct", "announce", "--id", id]).code, 0);
+        }
+        let before = fs::read(context.registry()).expect("it is there");
+        let filler = Filler::new(&disk, free_blocks);
+        let run = context.argus(&["--direct", "--json", "announce", "--id", "new"]);
+        if run.code == 0 {
+            assert_eq!(context.ids(), ["first", "kept", "new"]);
+        } else {
+            failures += 1;
+            assert_says_that_it_is_full(&run, &context);
+            assert_eq!(fs::read(context.registry()).expect("it is there"), before);
+        }
+        assert_no_debris(&context);
+        let run = context.argus(&["--direct", "ls"]);
+        assert!(run.stdout.contains("kept") && run.stderr.is_empty(), "{run:?}");
+
+        drop(filler);
+        let run = context.argus(&["--direct", "announce", "--id", "next"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
+        assert!(context.ids().contains(&"kept".to_owned()));
+        assert_no_debris(&context);
+    }
+    // The lockfile, and then the new file, found no room.
+    assert!((2..BLOCKS_MAX).contains(&failures), "{failures} failures");
+}
+
+#[test]
+fn a_daemon_serves_on_a_full_disk_and_writes_when_there_is_room() {
+    let disk = SmallDisk::new(KILOBYTES);
+    let context = TestContext::within(&disk.path());
+    let pid = context.start_daemon();
+    for id in ["first", "kept"] {
+        assert_eq!(context.argus(&["--daemon-only", "announce", "--id", id]).code, 0);
+    }
+    let time_in_file = || context.document()["watchers"]["kept"]["updatedAt"].as_u64();
+    let mut rpc = context.rpc();
+    for free_blocks in 0..=1 {
+        let before = fs::read(context.registry()).expect("it is there");
+        let filler = Filler::new(&disk, free_blocks);
+        let refreshed = rpc.result("heartbeat", json!({ "id": "kept" }))["updatedAt"].as_u64();
+        assert!(refreshed > time_in_file());
+        let shown = rpc.result("get", json!({ "id": "kept" }));
+        assert_eq!(shown["record"]["updatedAt"].as_u64(), refreshed);
+
+        // The heartbeat shares their fate, and is tried again.
+        let run = context.argus(&["--json", "announce", "--id", "new"]);
+        assert_says_that_it_is_full(&run, &context);
+        let run = context.argus(&["--json", "rm", "first"]);
+        assert_says_that_it_is_full(&run, &context);
+        assert_eq!(fs::read(context.registry()).expect("it is there"), before);
+        let run = context.argus(&["--daemon-only", "ls"]);
+        assert!(run.stdout.contains("first") && !run.stdout.contains("new"), "{run:?}");
+
+        drop(filler);
+        until("the heartbeat is in the file", || (time_in_file() == refreshed).then_some(()));
+    }
+    assert_eq!(context.argus(&["--daemon-only", "announce", "--id", "new"]).code, 0);
+    assert_eq!(context.ids(), ["first", "kept", "new"]);
+    assert_eq!(context.daemons(), [pid]);
+    assert_no_debris(&context);
+}
+
+#[test]
+fn who_finds_no_daemon_and_a_full_disk_is_told_so() {
+    let disk = SmallDisk::new(KILOBYTES);
+    let context = TestContext::within(&disk.path());
+    let filler = Filler::new(&disk, 0);
+    assert_says_that_it_is_full(&context.argus(&["--json", "announce", "--id", "new"]), &context);
+    let run = context.argus(&["ls"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    drop(filler);
+    let run = context.argus(&["announce", "--id", "new"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(context.ids(), ["new"]);
+}
