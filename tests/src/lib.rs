@@ -3,6 +3,8 @@
 
 mod context;
 mod executables;
+pub mod history;
+pub mod linearizable;
 mod processes;
 mod rpc;
 mod wait;

@@ -8,5 +8,6 @@
 mod crash;
 mod errors;
 mod legacy;
+mod storm;
 mod strace;
 mod users;
