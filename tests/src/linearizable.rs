@@ -18,7 +18,7 @@
 //!    file) may have had its change carried out several times before the answer.
 //! 5. What was answered with "not applied" was not. Its value must be seen by nobody.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::history::{Action, Operation, Outcome, Seen, Value, Way, by_record};
 
@@ -98,8 +98,16 @@ struct Search {
     operations: Vec<Operation>,
     /// For each operation, the answered ones that have to come before it.
     before: Vec<Set>,
+    /// For each value, who announces it and whose answer tells of it.
+    uses: HashMap<Value, Uses>,
     /// How many operations have to be put in order.
     required: usize,
+}
+
+#[derive(Clone)]
+struct Uses {
+    announced: Set,
+    seen: Set,
 }
 
 /// What has been put in order, and what the record holds afterwards.
@@ -127,8 +135,18 @@ impl Search {
                 before
             })
             .collect();
+        let none = Uses { announced: Set::new(operations.len()), seen: Set::new(operations.len()) };
+        let mut uses: HashMap<Value, Uses> = HashMap::new();
+        for (at, operation) in operations.iter().enumerate() {
+            if let Action::Announce(value) = operation.action {
+                uses.entry(value).or_insert_with(|| none.clone()).announced.add(at);
+            }
+            if let Outcome::Durable(Seen::Content(Some(value))) = operation.outcome {
+                uses.entry(value).or_insert_with(|| none.clone()).seen.add(at);
+            }
+        }
         let required = operations.iter().filter(|one| one.outcome != Outcome::Unknown).count();
-        Search { operations, before, required }
+        Search { operations, before, uses, required }
     }
 
     fn run(&self) -> Result<(), String> {
@@ -151,9 +169,12 @@ impl Search {
             if seen.len() > CONFIGURATIONS_MAX {
                 return Err(format!("undecided after {} configurations", seen.len()));
             }
+            let candidates: Vec<usize> = self.candidates(&configuration).collect();
             // The earliest is tried first, so it is found last.
-            for at in self.candidates(&configuration).rev() {
-                for (next, counts) in self.steps(&configuration, at).into_iter().flatten() {
+            for at in candidates.iter().rev() {
+                for (next, counts) in
+                    self.steps(&configuration, *at, &candidates).into_iter().flatten()
+                {
                     if seen.insert(next.clone()) {
                         open.push((next, done + usize::from(counts)));
                     }
@@ -164,7 +185,7 @@ impl Search {
     }
 
     /// Those that may come next.
-    fn candidates(&self, from: &Configuration) -> impl DoubleEndedIterator<Item = usize> {
+    fn candidates(&self, from: &Configuration) -> impl Iterator<Item = usize> {
         let first = from.done.first_missing();
         (first..self.operations.len())
             .filter(|at| !from.done.has(*at) && from.done.has_all(&self.before[*at]))
@@ -190,7 +211,12 @@ impl Search {
 
     /// What the operation can lead to: that it was carried out and will be once more, if it may be
     /// repeated; and that it is done.
-    fn steps(&self, from: &Configuration, at: usize) -> [Option<(Configuration, bool)>; 2] {
+    fn steps(
+        &self,
+        from: &Configuration,
+        at: usize,
+        candidates: &[usize],
+    ) -> [Option<(Configuration, bool)>; 2] {
         let operation = &self.operations[at];
         let is_answered = operation.outcome != Outcome::Unknown;
         let value = match operation.action {
@@ -198,14 +224,46 @@ impl Search {
             Action::Remove => None,
             Action::Heartbeat | Action::Read => return [None, None],
         };
-        let again = (operation.repeats && is_answered && value != from.value)
-            .then(|| (Configuration { value, ..from.clone() }, false));
-        let done = is_true(operation, from.value).then(|| {
-            let mut next = Configuration { value, ..from.clone() };
+        let again = || Configuration { value, ..from.clone() };
+        let done = || {
+            let mut next = again();
             next.done.add(at);
-            (next, is_answered)
-        });
-        [again, done]
+            next
+        };
+        if !is_answered {
+            let is_next = at == 0 || self.operations[at - 1] != *operation || from.done.has(at - 1);
+            let helps = is_next && self.helps(from, value, candidates);
+            return [
+                None,
+                helps.then(done).filter(|next| self.is_alive(from, next)).map(|next| (next, false)),
+            ];
+        }
+        let repeated = operation.repeats && self.helps(from, value, candidates);
+        let is_true = is_true(operation, from.value);
+        [
+            repeated.then(again).filter(|next| self.is_alive(from, next)).map(|next| (next, false)),
+            is_true.then(done).filter(|next| self.is_alive(from, next)).map(|next| (next, true)),
+        ]
+    }
+
+    /// What need not have happened is only of use where it makes an answer true that was not: with
+    /// an order in which it does not, there is one without it.
+    fn helps(&self, from: &Configuration, value: Option<Value>, candidates: &[usize]) -> bool {
+        candidates.iter().map(|at| &self.operations[*at]).any(|other| {
+            other.outcome != Outcome::Unknown
+                && is_true(other, value)
+                && !is_true(other, from.value)
+        })
+    }
+
+    /// Whether what was overwritten is still to be seen by somebody, with nobody to write it again.
+    fn is_alive(&self, from: &Configuration, next: &Configuration) -> bool {
+        let Some(uses) =
+            from.value.filter(|_| from.value != next.value).and_then(|value| self.uses.get(&value))
+        else {
+            return true;
+        };
+        next.done.has_all(&uses.seen) || !next.done.has_all(&uses.announced)
     }
 
     fn explain(&self, (done, configuration): (usize, Option<Configuration>)) -> String {
