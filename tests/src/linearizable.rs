@@ -7,12 +7,13 @@
 //! nowhere; a configuration that led nowhere once is not entered again (Lowe).
 //!
 //! 1. A change, and a read of the file, is strict: it happened between its beginning and its answer.
-//! 2. What the daemon shows of the changes of others may be late: it looks at the file every half
-//!    second, and a stopped daemon does not look at all. So an answer from its memory (a read, a
-//!    heartbeat) may belong to an earlier moment. But it never goes back behind what the daemon
+//! 2. What the daemon shows of the changes that others made on the file may be late: it looks at the file
+//!    every half second, and a stopped daemon does not look at all. So an answer from its memory (a
+//!    read, a heartbeat) may belong to an earlier moment. But it never goes back behind what the daemon
 //!    answered before, to anyone; nor behind the beginning of the last change that it had answered,
-//!    of whatever record, because a commit reads the file; nor behind what its own client
-//!    was acknowledged, whichever way; nor by more than [`LATENESS_MAX`].
+//!    of whatever record, because a commit reads the file; nor by more than [`LATENESS_MAX`]. The
+//!    changes of the client itself are no exception: one that went to the file, because the daemon was
+//!    silent, is another's to a daemon that goes on a moment later.
 //! 3. What had no answer was carried out at any later time, or never.
 //! 4. A client that repeats by itself (the daemon died, or was silent; so the next one, or the
 //!    file) may have had its change carried out several times before the answer.
@@ -29,6 +30,8 @@ pub const OPERATIONS_MAX: usize = 2048;
 const CONFIGURATIONS_MAX: usize = 4_000_000;
 /// How late the daemon may be: its longest stop in a test, and the wait for a lock, and far more.
 pub const LATENESS_MAX: u64 = 20_000_000_000;
+/// How many operations an explanation shows of each sort.
+const SHOWN_MAX: usize = 16;
 /// So often a change without answer may have been carried out by a client that repeats: by a
 /// daemon, by the next, and on the file.
 const REPETITIONS_MAX: usize = 3;
@@ -102,6 +105,8 @@ struct Search {
     uses: HashMap<Value, Uses>,
     /// How many operations have to be put in order.
     required: usize,
+    /// A change of which its client was told that it was not made, and which was seen.
+    refused_and_seen: Option<String>,
 }
 
 #[derive(Clone)]
@@ -123,6 +128,7 @@ struct Set(Box<[u64]>);
 
 impl Search {
     fn new(operations: Vec<Operation>, floors: &Floors) -> Self {
+        let refused_and_seen = refused_and_seen(&operations);
         let operations: Vec<Operation> = operations.into_iter().flat_map(possible_times).collect();
         let before = (0..operations.len())
             .map(|at| {
@@ -146,10 +152,13 @@ impl Search {
             }
         }
         let required = operations.iter().filter(|one| one.outcome != Outcome::Unknown).count();
-        Search { operations, before, uses, required }
+        Search { operations, before, uses, required, refused_and_seen }
     }
 
     fn run(&self) -> Result<(), String> {
+        if let Some(refused) = &self.refused_and_seen {
+            return Err(refused.clone());
+        }
         if self.operations.len() > OPERATIONS_MAX {
             return Err(format!("{} operations are too many", self.operations.len()));
         }
@@ -269,28 +278,47 @@ impl Search {
     fn explain(&self, (done, configuration): (usize, Option<Configuration>)) -> String {
         let Some(configuration) = configuration else { return "nothing fits".to_owned() };
         let mut text = format!(
-            "{done} of {} could be put in order; the record then holds {:?}, and next come:",
+            "{done} of {} could be put in order; the record then holds {:?}; next come:",
             self.required, configuration.value
         );
-        let start = self.operations.iter().map(|one| one.begun).min().unwrap_or(0);
-        let next = (0..self.operations.len()).filter(|at| !configuration.done.has(*at)).take(12);
-        for one in next.map(|at| &self.operations[at]) {
-            let ms = |time: u64| time.saturating_sub(start) as f64 / 1e6;
-            let answered = match one.answered {
-                u64::MAX => "never".to_owned(),
-                time => format!("{:.3}", ms(time)),
+        let missing = |at: &usize| !configuration.done.has(*at);
+        for at in (0..self.operations.len()).filter(missing).take(SHOWN_MAX) {
+            text += &self.line(at);
+        }
+        let told = |value: Value| {
+            let is_told = move |at: &usize| match self.operations[*at] {
+                Operation { action: Action::Announce(other), .. } => other == value,
+                Operation { outcome: Outcome::Durable(Seen::Content(other)), .. } => {
+                    other == Some(value)
+                }
+                _ => false,
             };
-            text += &format!(
-                "\n  client {} {:.3}..{answered} ms {:?} {:?} {:?}{}",
-                one.client,
-                ms(one.begun),
-                one.action,
-                one.outcome,
-                one.way,
-                if one.repeats { " repeats" } else { "" },
-            );
+            (0..self.operations.len()).filter(is_told)
+        };
+        if let Some(value) = configuration.value {
+            text += "\nwhat it holds was announced, or is still to be seen, by:";
+            let left = |at: &usize| missing(at) || self.operations[*at].action != Action::Read;
+            for at in told(value).filter(left).take(SHOWN_MAX) {
+                text += &self.line(at);
+            }
         }
         text
+    }
+
+    fn line(&self, at: usize) -> String {
+        let one = &self.operations[at];
+        let start = self.operations.iter().map(|one| one.begun).min().unwrap_or(0);
+        let ms = |time: u64| time.saturating_sub(start) as f64 / 1e6;
+        let answered = match one.answered {
+            u64::MAX => "never".to_owned(),
+            time => format!("{:.3}", ms(time)),
+        };
+        let repeats = if one.repeats { " repeats" } else { "" };
+        let Operation { client, begun, action, outcome, way, .. } = one;
+        let begun = ms(*begun);
+        format!(
+            "\n  {begun:.3}..{answered} ms client {client} {action:?} {outcome:?} {way:?}{repeats}"
+        )
     }
 }
 
@@ -326,6 +354,22 @@ fn is_true(operation: &Operation, value: Option<Value>) -> bool {
     }
 }
 
+/// The search would find it as well, but not say it as plainly.
+fn refused_and_seen(operations: &[Operation]) -> Option<String> {
+    let seen: HashSet<Value> = operations
+        .iter()
+        .filter_map(|one| match one.outcome {
+            Outcome::Durable(Seen::Content(content)) => content,
+            _ => None,
+        })
+        .collect();
+    let refused = operations.iter().find(|one| {
+        one.outcome == Outcome::NotApplied
+            && matches!(one.action, Action::Announce(value) if seen.contains(&value))
+    })?;
+    Some(format!("its client was told that it was not made, and it was seen: {refused:?}"))
+}
+
 /// What did not happen is left out, and what nobody knows about a change may have happened as often
 /// as it was tried.
 fn possible_times(operation: Operation) -> Vec<Operation> {
@@ -350,10 +394,9 @@ fn precedes(one: &Operation, other: &Operation, floor: u64) -> bool {
     if !is_late(other) {
         return has_ended;
     }
-    let is_own = one.client == other.client;
     let is_the_daemons = one.way == Way::Daemon;
     let is_too_long_ago = one.answered < other.begun.saturating_sub(LATENESS_MAX);
-    has_ended && (is_own || is_the_daemons || is_too_long_ago || one.answered < floor)
+    has_ended && (is_the_daemons || is_too_long_ago || one.answered < floor)
 }
 
 #[cfg(test)]
@@ -484,8 +527,7 @@ mod tests {
         explained(&[foreign, (2, 2, 3, Read, EMPTY, Daemon)]);
         explained(&[foreign, (2, 2, 3, Heartbeat, ABSENT, Daemon)]);
         refused(&[foreign, (2, 2, 3, Read, EMPTY, File)]);
-        // The client's own, and what the daemon itself had acknowledged.
-        refused(&[foreign, (1, 2, 3, Read, EMPTY, Daemon)]);
+        // What the daemon itself had acknowledged.
         refused(&[(1, 0, 1, Announce(7), OK, Daemon), (2, 2, 3, Read, EMPTY, Daemon)]);
         // Shown once, shown to all who ask it later.
         let shown = (2, 2, 3, Read, holds(7), Daemon);
