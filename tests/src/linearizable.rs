@@ -27,7 +27,7 @@ use crate::history::{Action, Operation, Outcome, Seen, Value, Way, by_record};
 /// linear in this.
 pub const OPERATIONS_MAX: usize = 2048;
 /// The most configurations that one record is worth.
-const CONFIGURATIONS_MAX: usize = 4_000_000;
+const CONFIGURATIONS_MAX: usize = 400_000;
 /// How late the daemon may be: its longest stop in a test, and the wait for a lock, and far more.
 pub const LATENESS_MAX: u64 = 20_000_000_000;
 /// How many operations an explanation shows of each sort.
