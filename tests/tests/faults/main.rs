@@ -8,6 +8,7 @@
 mod crash;
 mod errors;
 mod legacy;
+mod silence;
 mod storm;
 mod strace;
 mod users;
