@@ -2,8 +2,8 @@
 //!
 //! `shuttle` runs the threads one at a time and decides at each lock who goes on. It says so where
 //! nobody can: a wake-up that is lost is a deadlock at once, and a schedule that can be played again.
-//! `src/turn.rs` is included as it is, with the primitives of `shuttle` under the name `sync`, and a wait that
-//! knows no clock.
+//! `src/turn.rs` is included as it is, with the primitives of `shuttle` under the name `sync`, and a
+//! wait that knows no clock.
 //!
 //! Seen to fail with the others notified before one's ticket is gone, with a queue that is joined
 //! after the map was let go, with one that is dropped while somebody is in it, and with a ticket that stays
