@@ -93,7 +93,7 @@ fn is_commit(operation: &Operation) -> bool {
 }
 
 fn is_late(operation: &Operation) -> bool {
-    matches!(operation.action, Action::Heartbeat | Action::Read) && operation.way != Way::File
+    is_quiet(operation) && operation.way != Way::File
 }
 
 /// The search for one record.
@@ -103,6 +103,7 @@ struct Search {
     before: Vec<Set>,
     /// For each value, who announces it and whose answer tells of it.
     uses: HashMap<Value, Uses>,
+    urgency: Vec<u64>,
     /// How many operations have to be put in order.
     required: usize,
     /// A change of which its client was told that it was not made, and which was seen.
@@ -152,7 +153,10 @@ impl Search {
             }
         }
         let required = operations.iter().filter(|one| one.outcome != Outcome::Unknown).count();
-        Search { operations, before, uses, required, refused_and_seen }
+        let urgency = Vec::new();
+        let mut search = Search { operations, before, uses, urgency, required, refused_and_seen };
+        search.urgency = (0..search.operations.len()).map(|at| search.urgency(at)).collect();
+        search
     }
 
     fn run(&self) -> Result<(), String> {
@@ -178,8 +182,9 @@ impl Search {
             if seen.len() > CONFIGURATIONS_MAX {
                 return Err(format!("undecided after {} configurations", seen.len()));
             }
-            let candidates: Vec<usize> = self.candidates(&configuration).collect();
-            // The earliest is tried first, so it is found last.
+            let mut candidates: Vec<usize> = self.candidates(&configuration).collect();
+            // The most urgent is tried first, so it is found last.
+            candidates.sort_by_key(|at| (self.urgency[*at], *at));
             for at in candidates.iter().rev() {
                 for (next, counts) in
                     self.steps(&configuration, *at, &candidates).into_iter().flatten()
@@ -206,8 +211,7 @@ impl Search {
         loop {
             let is_true_read = |at: &usize| {
                 let operation = &self.operations[*at];
-                matches!(operation.action, Action::Heartbeat | Action::Read)
-                    && is_true(operation, from.value)
+                is_quiet(operation) && is_true(operation, from.value)
             };
             let reads: Vec<usize> = self.candidates(&from).filter(is_true_read).collect();
             if reads.is_empty() {
@@ -265,14 +269,46 @@ impl Search {
         })
     }
 
-    /// Whether what was overwritten is still to be seen by somebody, with nobody to write it again.
+    /// Whether it may lead to the end. Who sees a value that nobody will write again has to see it before it is
+    /// overwritten: so none of them may be left from the value before, and nothing that overwrites
+    /// the new one, or is untrue as long as it is there, may have to come before one of them.
     fn is_alive(&self, from: &Configuration, next: &Configuration) -> bool {
-        let Some(uses) =
-            from.value.filter(|_| from.value != next.value).and_then(|value| self.uses.get(&value))
-        else {
+        if from.value == next.value {
             return true;
+        }
+        let lost = self.last_seen_by(from.value, &next.done).next();
+        lost.is_none()
+            && self.last_seen_by(next.value, &next.done).all(|reader| {
+                self.before[reader].without(&next.done).all(|at| {
+                    let operation = &self.operations[at];
+                    is_quiet(operation) && is_true(operation, next.value)
+                })
+            })
+    }
+
+    /// Who has still to see a value, if nobody will write it again.
+    fn last_seen_by<'a>(
+        &'a self,
+        value: Option<Value>,
+        done: &'a Set,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let uses = value.and_then(|value| self.uses.get(&value));
+        uses.filter(|uses| done.has_all(&uses.announced))
+            .into_iter()
+            .flat_map(|uses| uses.seen.without(done))
+    }
+
+    /// Until when it has to be done: it is answered, or its value seen.
+    fn urgency(&self, at: usize) -> u64 {
+        let operation = &self.operations[at];
+        let seen = match operation.action {
+            Action::Announce(value) => self.uses.get(&value).into_iter(),
+            _ => None.into_iter(),
         };
-        next.done.has_all(&uses.seen) || !next.done.has_all(&uses.announced)
+        let nothing = Set::new(self.operations.len());
+        let seen = seen.flat_map(|uses| uses.seen.without(&nothing).collect::<Vec<_>>());
+        let seen = seen.map(|reader| self.operations[reader].answered).min();
+        seen.unwrap_or(u64::MAX).min(operation.answered)
     }
 
     fn explain(&self, (done, configuration): (usize, Option<Configuration>)) -> String {
@@ -339,10 +375,22 @@ impl Set {
         self.0.iter().zip(&others.0).all(|(own, other)| other & !own == 0)
     }
 
+    fn without<'a>(&'a self, others: &'a Set) -> impl Iterator<Item = usize> + 'a {
+        self.0.iter().zip(&others.0).enumerate().flat_map(|(word, (own, other))| {
+            let left = own & !other;
+            (0..64).filter(move |bit| left & (1 << bit) != 0).map(move |bit| word * 64 + bit)
+        })
+    }
+
     fn first_missing(&self) -> usize {
         let full = self.0.iter().take_while(|word| **word == u64::MAX).count();
         full * 64 + self.0.get(full).map_or(0, |word| word.trailing_ones() as usize)
     }
+}
+
+/// Whether it changes nothing.
+fn is_quiet(operation: &Operation) -> bool {
+    matches!(operation.action, Action::Heartbeat | Action::Read)
 }
 
 /// Whether the answer is true where the record held this.
