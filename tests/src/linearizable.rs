@@ -103,6 +103,7 @@ struct Search {
     before: Vec<Set>,
     /// For each value, who announces it and whose answer tells of it.
     uses: HashMap<Value, Uses>,
+    /// For each operation, until when it has to be done.
     urgency: Vec<u64>,
     /// How many operations have to be put in order.
     required: usize,

@@ -506,9 +506,14 @@ impl Figures {
 
     /// Else it would prove nothing.
     fn assert_it_was_a_storm(&self) {
-        for (kind, _) in FLEET.into_iter().filter(|(kind, _)| *kind != "ls") {
-            let changes = self.outcomes.get(&(kind, "announce")).map_or(0, |counts| counts[0]);
-            assert!(changes > 0, "no {kind} got anything done");
+        // The few with a process for each call may be unlucky; not all of them.
+        for kinds in ["auto", "direct", "cli", "watcher", "account"] {
+            let of_kind = self
+                .outcomes
+                .iter()
+                .filter(|((kind, action), _)| kind.starts_with(kinds) && *action == "announce");
+            let changes: u64 = of_kind.map(|(_, counts)| counts[0]).sum();
+            assert!(changes > 0, "no {kinds} got anything done");
         }
         assert!(self.daemons_killed > 0 && self.daemons_stopped > 0 && self.reads_of_the_file > 0);
     }
