@@ -298,6 +298,14 @@ impl Client {
                 {
                     return Reached::Not { sent, reason: error };
                 }
+                // A daemon before this one may have carried it out all the same.
+                Ok(Err(error)) if sent && is_change(request) => {
+                    let error = match &ended {
+                        Some(reason) => after_no_answer(error, reason),
+                        None => error,
+                    };
+                    return Reached::Answered(Err(error));
+                }
                 Ok(result) => return Reached::Answered(result),
                 Err(Unanswered::Gone) => {
                     link.forget(&connection).await;
@@ -384,8 +392,8 @@ fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Err
     }
 }
 
-/// The daemon may have carried the change out before it went silent, and on the file it could not
-/// be repeated, which would have settled it.
+/// The daemon may have carried the change out before it went silent, and it could not be repeated, by
+/// the next daemon or on the file, which would have settled it.
 fn after_no_answer(error: Error, reason: &Error) -> Error {
     match error.code {
         Code::Locked
@@ -394,7 +402,7 @@ fn after_no_answer(error: Error, reason: &Error) -> Error {
         | Code::Corrupt
         | Code::UnsupportedVersion
         | Code::TooLarge => {
-            let unknown = unknown(&format!("{}; on the file: {}", reason.message, error.message));
+            let unknown = unknown(&format!("{}; then: {}", reason.message, error.message));
             Error { details: error.details, ..unknown }
         }
         _ => error,

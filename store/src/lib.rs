@@ -20,6 +20,7 @@ mod platform;
 mod quarantine;
 mod recovery;
 mod registry_file;
+mod sync;
 mod turn;
 pub mod wait;
 

@@ -5,9 +5,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{StoreError, StoreResult};
+use crate::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use crate::wait::Wait;
 
 /// The queues of this process, one for each file that somebody is writing or waiting for.

@@ -3,6 +3,8 @@
 
 mod context;
 mod executables;
+pub mod history;
+pub mod linearizable;
 mod old_program;
 mod processes;
 mod rpc;

@@ -18,6 +18,8 @@ mod mounts;
 mod namespaces;
 mod old_faults;
 mod power_loss;
+mod silence;
+mod storm;
 mod strace;
 mod takeover;
 mod users;
