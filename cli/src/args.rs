@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
     Resolve(Resolve),
+    /// Tell what happens, as it happens
+    Events(Events),
     /// Tell how the registry is
     Status,
     /// Start, stop and look at the daemon
@@ -164,6 +166,22 @@ pub(crate) struct Resolve {
     /// The one that works in this folder [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Begin after this cursor, as an event or a listing tells it [default: now]
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) since: Option<String>,
+    /// Only what concerns this record; may be given several times
+    #[arg(long = "id", value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) ids: Vec<String>,
+    /// Heartbeats too
+    #[arg(long)]
+    pub(crate) heartbeats: bool,
+    /// Begin with what is there
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) snapshot: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

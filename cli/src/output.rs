@@ -52,13 +52,22 @@ impl Output {
         })
     }
 
+    /// Prints lines as they are; tells whether anybody still reads.
+    pub(crate) fn lines(self, lines: &[String]) -> Result<bool> {
+        self.print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+    }
+
     /// Prints text as it is.
     pub(crate) fn text(self, text: &str) -> Result<()> {
+        self.print(text).map(drop)
+    }
+
+    fn print(self, text: &str) -> Result<bool> {
         let mut stdout = anstream::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             // Whoever read it has seen enough: `argus ls | head -1`.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
             Err(error) => Err(Error::new(Code::Io, format!("cannot print: {error}"))),
         }
     }

@@ -1,7 +1,10 @@
 //! The client for programs without an asynchronous runtime: the same calls, which wait.
 
+use std::time::Duration;
+
 use argus_proto::call::Method;
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::event::Event;
 use argus_proto::method::*;
 use argus_store::Paths;
 use tokio::runtime::Runtime;
@@ -118,6 +121,11 @@ impl Client {
         self.wait(self.client.call(params))
     }
 
+    /// See [`Client::subscribe`](crate::Client::subscribe).
+    pub fn subscribe(&self, subscribe: Subscribe) -> Subscription<'_> {
+        Subscription { client: self, subscription: self.client.subscribe(subscribe) }
+    }
+
     /// See [`Client::route`](crate::Client::route).
     pub fn route(&self) -> Route {
         self.client.route()
@@ -147,6 +155,31 @@ impl Client {
                 .join()
                 .unwrap_or_else(|_| Err(Error::new(Code::Io, "the call panicked")))
         })
+    }
+}
+
+/// See [`Subscription`](crate::Subscription).
+pub struct Subscription<'a> {
+    client: &'a Client,
+    subscription: crate::Subscription,
+}
+
+impl Subscription<'_> {
+    /// See [`Subscription::next`](crate::Subscription::next).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_event(&mut self) -> Result<Event> {
+        self.client.wait(self.subscription.next())
+    }
+
+    /// Waits for the next event for so long; `None` where none came.
+    ///
+    /// # Errors
+    /// As [`Subscription::next_event`].
+    pub fn next_within(&mut self, patience: Duration) -> Result<Option<Event>> {
+        let next = self.subscription.next();
+        self.client.wait(async { tokio::time::timeout(patience, next).await.ok().transpose() })
     }
 }
 

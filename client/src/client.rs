@@ -24,6 +24,7 @@ use crate::link::Link;
 use crate::options::{Mode, Options};
 use crate::route::Route;
 use crate::status::Overview;
+use crate::subscription::Subscription;
 
 /// A way to one registry. Cheap to clone; clones share their connection.
 ///
@@ -229,6 +230,25 @@ impl Client {
         let answer = answer
             .map_err(|_| Error::new(Code::Timeout, "argusd was started and does not answer"))??;
         Status::result(answer)
+    }
+
+    /// Follows the collection. Nothing is asked before the first event is waited for.
+    pub fn subscribe(&self, subscribe: Subscribe) -> Subscription {
+        Subscription::new(self.clone(), subscribe)
+    }
+
+    /// Makes sure that there is a daemon, as a change does.
+    pub(crate) async fn connect(&self) -> Result<()> {
+        let insist = self.inner.options.mode == Mode::DaemonOnly;
+        self.inner.link.connection(true, insist).await.map(drop)
+    }
+
+    pub(crate) fn direct(&self) -> Direct {
+        self.inner.direct.clone()
+    }
+
+    pub(crate) fn collection_name(&self) -> &str {
+        self.inner.direct.collection_name()
     }
 
     /// Any method, by its parameters.

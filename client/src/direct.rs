@@ -65,7 +65,11 @@ impl Direct {
                 Ok(Answer::List(listing))
             }
             Request::Resolve(resolve) => self.resolve(resolve, until).map(Answer::Resolve),
-            Request::Hello(_) | Request::Status(_) | Request::Shutdown(_) => {
+            Request::Hello(_)
+            | Request::Status(_)
+            | Request::Shutdown(_)
+            | Request::Subscribe(_)
+            | Request::Unsubscribe(_) => {
                 Err(Error::new(Code::Unreachable, "no argusd is running")
                     .hint("argus daemon start"))
             }
@@ -76,6 +80,15 @@ impl Direct {
     /// What is wrong with the file.
     pub(crate) fn look(&self) -> Result<Vec<Warning>> {
         Ok(self.warnings(&self.read()?))
+    }
+
+    pub(crate) fn collection_name(&self) -> &'static str {
+        self.collection.name
+    }
+
+    /// A file of its own, to be looked at again and again.
+    pub(crate) fn file(&self) -> RegistryFile {
+        RegistryFile::new(self.paths.clone(), self.collection, self.stale_after)
     }
 
     fn read(&self) -> Result<Reading> {
@@ -144,7 +157,7 @@ impl Direct {
         change.outcome.unwrap_or_else(|| Err(Error::new(Code::Io, "the change was not applied")))
     }
 
-    fn context(&self) -> Context<'static> {
+    pub(crate) fn context(&self) -> Context<'static> {
         Context {
             collection: self.collection,
             now: clock::wall_ms(),
@@ -164,9 +177,7 @@ impl Direct {
 
     fn take_file(&self) -> RegistryFile {
         let idle = self.idle().pop();
-        idle.unwrap_or_else(|| {
-            RegistryFile::new(self.paths.clone(), self.collection, self.stale_after)
-        })
+        idle.unwrap_or_else(|| self.file())
     }
 
     fn put_file(&self, file: RegistryFile) {

@@ -10,7 +10,8 @@ use argus_store::{Folder, Paths};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Failure, VERSION};
+use crate::connection::Connection;
+use crate::handshake::{Failure, VERSION};
 use crate::options::Options;
 use crate::spawn;
 

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::{Connection, Failure};
+use crate::connection::Connection;
+use crate::handshake::Failure;
 use crate::platform::DAEMON_FILE_NAME;
 
 /// After so many failures within [`FAILURES_WINDOW`], nobody tries until the window has passed.

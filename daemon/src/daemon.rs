@@ -13,6 +13,7 @@ use argus_store::Paths;
 use tokio::sync::watch;
 
 use crate::platform::Stream;
+use crate::pulse::Pulse;
 use crate::registry::Registry;
 
 /// This program's version.
@@ -25,6 +26,8 @@ pub(crate) struct Daemon {
     pub(crate) registry: Registry,
     pub(crate) lock_wait: Duration,
     pub(crate) sessions: Sessions,
+    pub(crate) subscribers: AtomicUsize,
+    pub(crate) pulse: Arc<Pulse>,
     pub(crate) stop: Stop,
     successor: OnceLock<Arc<Stream>>,
     started: Instant,
@@ -36,6 +39,7 @@ impl Daemon {
         paths: Paths,
         registry: Registry,
         lock_wait: Duration,
+        pulse: Arc<Pulse>,
     ) -> Self {
         Daemon {
             instance,
@@ -43,6 +47,8 @@ impl Daemon {
             registry,
             lock_wait,
             sessions: Sessions::default(),
+            subscribers: AtomicUsize::new(0),
+            pulse,
             stop: Stop::default(),
             successor: OnceLock::new(),
             started: Instant::now(),
@@ -77,7 +83,7 @@ impl Daemon {
             registry: self.paths.registry().to_string_lossy().into_owned(),
             uptime_ms: self.started.elapsed().as_millis() as u64,
             sessions: self.sessions.count() as u64,
-            subscribers: 0,
+            subscribers: self.subscribers.load(Ordering::Relaxed) as u64,
             collections: vec![CollectionStatus {
                 name: self.registry.collection.name.to_owned(),
                 file: self.paths.registry().to_string_lossy().into_owned(),

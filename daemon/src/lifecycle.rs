@@ -16,6 +16,7 @@ use argus_store::{Folder, KernelLock, Paths, RegistryFile, Wait, atomic};
 
 use crate::daemon::{Daemon, Sessions, VERSION};
 use crate::platform::{self, Binding};
+use crate::pulse::Pulse;
 use crate::registry::Registry;
 use crate::session;
 use crate::takeover;
@@ -126,8 +127,10 @@ pub(crate) async fn run(
     let paths = ownership.paths.clone();
     let instance: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
     let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after);
-    let registry = Registry::start(file, &WATCHERS, instance.clone())?;
-    let daemon = Arc::new(Daemon::new(instance, paths.clone(), registry, settings.lock_wait));
+    let pulse = Arc::new(Pulse::default());
+    let registry = Registry::start(file, &WATCHERS, instance.clone(), pulse.clone())?;
+    let daemon = Daemon::new(instance, paths.clone(), registry, settings.lock_wait, pulse);
+    let daemon = Arc::new(daemon);
     let socket = paths.socket();
     let binding = match ownership.socket.take() {
         Some(inherited) => Binding::inherit(&socket, inherited),

@@ -1,5 +1,6 @@
 //! `argusd`: the one process that changes an argus registry.
 
+mod backlog;
 mod commit;
 mod daemon;
 mod departed;
@@ -7,10 +8,14 @@ mod latency;
 mod lifecycle;
 mod log;
 mod options;
+mod outbox;
 mod platform;
+mod pulse;
 mod registry;
 mod serve;
 mod session;
+mod subscription;
+mod subscriptions;
 mod takeover;
 
 use std::io::Write;

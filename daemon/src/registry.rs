@@ -14,14 +14,17 @@ use argus_proto::document::Document;
 use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::merge::merge;
-use argus_proto::method::{CommitLatency, Heartbeat, Warning};
+use argus_proto::method::{CommitLatency, Heartbeat, List, Listing, Warning};
 use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
+use imbl::Vector;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
+use crate::backlog::Waiting;
 use crate::commit::{self, Done, EndOnPanic, Job, Limits, Memory, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
+use crate::pulse::Pulse;
 
 /// The most messages that wait for the registry; further senders wait.
 const MESSAGES_MAX: usize = 1024;
@@ -35,6 +38,8 @@ const LOOK_WAIT: Duration = Duration::from_millis(50);
 /// disk has failed, up to the most.
 const LOOKS_BEFORE_MENDING: u32 = 2;
 const LOOKS_BEFORE_MENDING_MAX: u32 = 64;
+/// How many changes are kept for those who come back with a cursor.
+const CHANGES_KEPT_MAX: usize = 4096;
 /// How many mended damages `status` tells of.
 const INCIDENTS_MAX: usize = 16;
 
@@ -44,6 +49,8 @@ pub(crate) struct Snapshot {
     pub(crate) document: Document,
     /// How many changes this life of the daemon has seen.
     pub(crate) revision: u64,
+    /// The last of them.
+    changes: Vector<Waiting>,
     /// Why the file cannot be used now, and what is shown instead.
     pub(crate) problem: Option<(Error, Source)>,
     /// What was wrong with it and has been mended: the last of them.
@@ -54,6 +61,16 @@ impl Snapshot {
     /// What is wrong with the file now.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
         self.problem.iter().map(|(error, instead)| warning(error, *instead)).collect()
+    }
+
+    /// The revision after which all changes are kept.
+    pub(crate) fn kept_from(&self) -> u64 {
+        self.revision - self.changes.len() as u64
+    }
+
+    /// The changes after a revision that is not before [`Snapshot::kept_from`].
+    pub(crate) fn changes_after(&self, revision: u64) -> impl Iterator<Item = &Waiting> {
+        self.changes.iter().skip(revision.saturating_sub(self.kept_from()) as usize)
     }
 
     /// The error for a file that this program is too old for.
@@ -78,7 +95,7 @@ pub(crate) enum Message {
 #[derive(Clone)]
 pub(crate) struct Registry {
     pub(crate) collection: &'static Collection,
-    epoch: Arc<str>,
+    pub(crate) epoch: Arc<str>,
     messages: tokio_mpsc::Sender<Message>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     latencies: Arc<Latencies>,
@@ -90,6 +107,7 @@ impl Registry {
         mut file: RegistryFile,
         collection: &'static Collection,
         epoch: Arc<str>,
+        pulse: Arc<Pulse>,
     ) -> std::io::Result<Self> {
         let (document, problem) = match file.reload() {
             Ok(document) => (document, None),
@@ -103,7 +121,13 @@ impl Registry {
         };
         let (messages, inbox) = tokio_mpsc::channel(MESSAGES_MAX);
         let jobs = commit::start(file, collection, messages.clone())?;
-        let snapshot = Snapshot { document, revision: 0, problem, incidents: Vec::new() };
+        let snapshot = Snapshot {
+            document,
+            revision: 0,
+            changes: Vector::new(),
+            problem,
+            incidents: Vec::new(),
+        };
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let latencies = Arc::new(Latencies::default());
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot.clone()));
@@ -123,6 +147,7 @@ impl Registry {
             lookers: Vec::new(),
             looking: Vec::new(),
             latencies: latencies.clone(),
+            pulse,
             finish: None,
         };
         tokio::spawn(owner.run(inbox));
@@ -142,6 +167,24 @@ impl Registry {
     /// Where the collection stands.
     pub(crate) fn cursor(&self, revision: u64) -> String {
         cursor(&self.epoch, revision)
+    }
+
+    /// What a rule may know, at this moment.
+    pub(crate) fn context(&self, caller: u32) -> Context<'static> {
+        Context {
+            collection: self.collection,
+            now: clock::wall_ms(),
+            machine: &ThisMachine,
+            caller,
+        }
+    }
+
+    /// The records of a snapshot.
+    pub(crate) fn list(&self, list: &List, snapshot: &Snapshot, caller: u32) -> Listing {
+        let mut listing = list.answer(&snapshot.document, self.context(caller));
+        listing.cursor = Some(self.cursor(snapshot.revision));
+        listing.warnings = snapshot.warnings();
+        listing
     }
 
     /// Makes a change durable.
@@ -230,6 +273,7 @@ struct Owner {
     lookers: Vec<oneshot::Sender<()>>,
     looking: Vec<oneshot::Sender<()>>,
     latencies: Arc<Latencies>,
+    pulse: Arc<Pulse>,
     finish: Option<oneshot::Sender<()>>,
 }
 
@@ -319,6 +363,7 @@ impl Owner {
         self.snapshot.document = outcome.document;
         self.note_unwritten();
         self.publish();
+        self.pulse.heartbeats.send_replace(());
         Ok(outcome.answer)
     }
 
@@ -377,10 +422,13 @@ impl Owner {
             let message = recovery.to_string();
             self.snapshot.incidents.push(Warning { code: Code::Corrupt, message });
         }
-        self.snapshot.revision += done.changes.len() as u64;
         for change in &done.changes {
             self.departed.note(change);
+            self.snapshot.revision += 1;
+            self.snapshot.changes.push_back(Waiting::change(change, self.snapshot.revision));
         }
+        let kept = self.snapshot.changes.len().min(CHANGES_KEPT_MAX);
+        self.snapshot.changes = self.snapshot.changes.split_off(self.snapshot.changes.len() - kept);
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
             self.snapshot.document = merge(&self.base, &disk, memory, self.collection);
@@ -392,6 +440,10 @@ impl Owner {
         }
         // Readers first: who has his answer finds his change.
         self.publish();
+        match done.changes.is_empty() {
+            true => self.pulse.heartbeats.send_replace(()),
+            false => self.pulse.changes.send_replace(()),
+        };
         for looker in self.looking.drain(..) {
             let _ = looker.send(());
         }

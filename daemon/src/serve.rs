@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use argus_presence::clock;
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
-use argus_presence::{ThisMachine, clock};
 use argus_proto::call::Kind;
-use argus_proto::engine::Context;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::REQUEST_DEADLINE;
 use argus_proto::method::hello::{CAPABILITIES, PROTOCOLS, negotiate};
@@ -94,17 +93,12 @@ async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<An
     let newer_format = snapshot.newer_format().cloned();
     let answer = match &call.request {
         Request::Get(get) => {
-            get.answer(&snapshot.document, context(registry, caller)).map(Answer::Get)
+            get.answer(&snapshot.document, registry.context(caller)).map(Answer::Get)
         }
         Request::List(list) => {
             let (registry, list) = (registry.clone(), list.clone());
             let is_long = snapshot.document.records.len() > RECORDS_INLINE_MAX;
-            let answer = move || {
-                let mut listing = list.answer(&snapshot.document, context(&registry, caller));
-                listing.cursor = Some(registry.cursor(snapshot.revision));
-                listing.warnings = snapshot.warnings();
-                Answer::List(listing)
-            };
+            let answer = move || Answer::List(registry.list(&list, &snapshot, caller));
             beside_the_others(is_long, answer).await
         }
         Request::Resolve(resolve) => {
@@ -117,15 +111,6 @@ async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<An
     match (answer, newer_format) {
         (Err(error), Some(problem)) if error.code == Code::NotFound => Err(problem),
         (answer, _) => answer,
-    }
-}
-
-fn context(registry: &Registry, caller: u32) -> Context<'static> {
-    Context {
-        collection: registry.collection,
-        now: clock::wall_ms(),
-        machine: &ThisMachine,
-        caller,
     }
 }
 
@@ -166,7 +151,7 @@ async fn resolve_watcher(
     deadline: Option<u64>,
 ) -> Result<Answer> {
     let snapshot = registry.snapshot();
-    let candidates = match request.start(&snapshot.document, context(registry, caller))? {
+    let candidates = match request.start(&snapshot.document, registry.context(caller))? {
         Resolution::Done(resolved) => return Ok(Answer::Resolve(resolved)),
         Resolution::Probe(candidates) => candidates,
     };

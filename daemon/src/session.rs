@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use argus_proto::call::{Answer, Call, Kind};
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::event::Event;
 use argus_proto::json::JsonText;
 use argus_proto::limits::{
     ANSWER_BYTES_MAX, FIRST_BYTE_TIMEOUT, HALF_FRAME_TIMEOUT, REQUEST_BYTES_MAX,
@@ -24,16 +25,20 @@ use argus_proto::wire::jsonrpc::{self, Fault};
 use argus_proto::wire::{Encoding, Framing, Opening, Piece, Splitter, UNKNOWN_OPENING, opening};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use crate::daemon::Daemon;
+use crate::outbox::{Outbox, Outgoing};
 use crate::platform;
 use crate::serve::{Peer, RECORDS_INLINE_MAX, beside_the_others, serve};
+use crate::subscriptions::Subscriptions;
 
 const READ_BYTES: usize = 8 * 1024;
 const OPENING_BYTES: usize = 512;
+/// About how much of what there is to tell is made at a time.
+const EVENTS_BYTES: usize = 64 * 1024;
 /// How many listings of one connection are made, or wait to be read, at a time.
 const LONG_ANSWERS_MAX: usize = 1;
 
@@ -55,7 +60,6 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
     let pid = platform::peer_pid(&stream).unwrap_or(0);
     let session = Session {
         peer: Peer { pid, stream },
-        daemon,
         encoding,
         splitter,
         half_since: None,
@@ -63,6 +67,10 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
         held: None,
         in_flight: FuturesUnordered::new(),
         long_answers: Arc::new(Semaphore::new(LONG_ANSWERS_MAX)),
+        outbox: Outbox::default(),
+        subscriptions: Subscriptions::new(daemon.clone()),
+        subscribed: None,
+        daemon,
     };
     session.run().await
 }
@@ -113,27 +121,16 @@ async fn open(stream: &platform::Stream, buffer: &mut Vec<u8>) -> io::Result<Opt
 }
 
 async fn write(stream: &platform::Stream, bytes: &[u8]) -> io::Result<()> {
-    let mut rest = bytes;
-    let mut writer = stream;
-    while !rest.is_empty() {
-        // Bounded for each step, not for the whole: a slow reader of a long answer gets it.
-        let written = timeout(HALF_FRAME_TIMEOUT, writer.write(rest)).await??;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        rest = &rest[written..];
+    let mut outbox = Outbox::default();
+    outbox.put(Outgoing::new(bytes.to_vec()));
+    while !outbox.is_empty() {
+        outbox.send(stream).await?;
     }
     Ok(())
 }
 
 /// An answer, ready to be sent; `None` for a notification.
 type Reply = Pin<Box<dyn Future<Output = Option<Outgoing>> + Send>>;
-
-struct Outgoing {
-    bytes: Vec<u8>,
-    /// A long answer's place, given back once it is sent.
-    _place: Option<OwnedSemaphorePermit>,
-}
 
 struct Session {
     peer: Peer,
@@ -149,6 +146,10 @@ struct Session {
     in_flight: FuturesUnordered<Reply>,
     /// A peer that reads nothing holds one listing in memory, not as many as it has asked for.
     long_answers: Arc<Semaphore>,
+    outbox: Outbox,
+    subscriptions: Subscriptions,
+    /// The answer to a request for events.
+    subscribed: Option<Outgoing>,
 }
 
 /// A request as it arrived, and how to answer it.
@@ -172,22 +173,30 @@ impl Session {
         let daemon = self.daemon.clone();
         let stop = daemon.stop.requested();
         tokio::pin!(stop);
-        let mut stopping = false;
+        let mut ending = false;
         loop {
             self.start_requests();
-            let finished = self.has_ended || stopping;
-            if finished && self.in_flight.is_empty() && self.held.is_none() {
+            self.start_events();
+            let is_idle =
+                self.in_flight.is_empty() && self.held.is_none() && self.subscribed.is_none();
+            let is_over = ending || (self.has_ended && self.subscriptions.is_empty());
+            if is_over && is_idle && self.outbox.is_empty() {
                 return Ok(());
             }
-            let may_read = !finished && self.held.is_none() && self.has_room();
+            let may_read = !self.has_ended && !ending && self.held.is_none() && self.has_room();
             let half_until = self.half_deadline(may_read);
+            let is_sending = !self.outbox.is_empty();
             let stream = self.peer.stream.clone();
             let mut reader = &*stream;
             tokio::select! {
-                Some(reply) = self.in_flight.next() => {
+                sent = self.outbox.send(&stream), if is_sending => sent?,
+                Some(reply) = self.in_flight.next(), if !is_sending => {
                     if let Some(outgoing) = reply {
-                        write(&stream, &outgoing.bytes).await?;
+                        self.outbox.put(outgoing);
                     }
+                }
+                () = self.subscriptions.ready(!is_sending), if !ending => {
+                    self.subscriptions.take_in(self.outbox.is_stalled());
                 }
                 read = reader.read(&mut chunk), if may_read => match read? {
                     0 => {
@@ -199,19 +208,35 @@ impl Session {
                 () = tokio::time::sleep_until(half_until), if may_read && self.half_since.is_some() => {
                     tracing::debug!(pid = self.peer.pid, "closed: half a message for too long");
                     let error = too_slow("the rest of a message", HALF_FRAME_TIMEOUT);
-                    let last = self.answer(self.unreadable(error.into()));
-                    if let Some(outgoing) = last.await {
-                        write(&stream, &outgoing.bytes).await?;
-                    }
-                    return Ok(());
+                    self.in_flight.push(self.answer(self.unreadable(error.into())));
+                    ending = true;
                 }
-                _ = &mut stop, if !stopping => stopping = true,
+                _ = &mut stop, if !ending => ending = true,
             }
         }
     }
 
+    /// Sends what there is to tell, as much as fits into one write or so.
+    fn start_events(&mut self) {
+        if !self.outbox.is_empty() {
+            return;
+        }
+        if let Some(answer) = self.subscribed.take() {
+            return self.outbox.put(answer);
+        }
+        let mut bytes = Vec::new();
+        while bytes.len() < EVENTS_BYTES {
+            let Some(event) = self.subscriptions.next() else { break };
+            match write_event(self.encoding, event) {
+                Ok(message) => bytes.extend(message),
+                Err(error) => tracing::error!(%error, "an event could not be sent"),
+            }
+        }
+        self.outbox.put(Outgoing::new(bytes));
+    }
+
     fn has_room(&self) -> bool {
-        self.in_flight.len() < REQUESTS_IN_FLIGHT_MAX
+        self.in_flight.len() < REQUESTS_IN_FLIGHT_MAX && self.subscribed.is_none()
     }
 
     /// Until when the rest of a half-sent message has to arrive.
@@ -243,7 +268,10 @@ impl Session {
                 self.held = Some(request);
                 return;
             }
-            self.in_flight.push(self.answer(request));
+            match &request.call {
+                Ok(call) if call.request.kind() == Kind::Subscription => self.subscribe(request),
+                _ => self.in_flight.push(self.answer(request)),
+            }
         }
     }
 
@@ -289,6 +317,16 @@ impl Session {
         Some(request)
     }
 
+    /// Subscriptions belong to the connection, so they are not worked on beside it. The answer
+    /// goes before the first event.
+    fn subscribe(&mut self, request: Request) {
+        let result = match request.call {
+            Ok(call) => self.subscriptions.answer(&call).map_err(Fault::from),
+            Err(fault) => Err(fault),
+        };
+        self.subscribed = write_answer(request.to, result).map(Outgoing::new);
+    }
+
     fn unreadable(&self, fault: Fault) -> Request {
         let to = match self.encoding {
             Encoding::Lines => ReplyTo::Line(Some(JsonText::from_canonical("null"))),
@@ -316,7 +354,7 @@ impl Session {
                 Ok(Answer::List(listing)) if listing.records.len() > RECORDS_INLINE_MAX
             );
             let bytes = beside_the_others(is_large, move || write_answer(request.to, result));
-            Some(Outgoing { bytes: bytes.await.ok()??, _place: place })
+            Some(Outgoing::in_place(bytes.await.ok()??, place))
         })
     }
 }
@@ -351,6 +389,17 @@ fn write_frame(id: Option<u64>, result: Result<Answer>) -> Option<Vec<u8>> {
         Err(error) => {
             tracing::error!(%error, "an error could not be sent");
             None
+        }
+    }
+}
+
+/// The bytes that tell a subscriber something.
+fn write_event(encoding: Encoding, event: Event) -> Result<Vec<u8>> {
+    match encoding {
+        Encoding::Lines => Ok((jsonrpc::write_event(&event)? + "\n").into_bytes()),
+        Encoding::Frames => {
+            let payload = binary::encode_answer(&ServerMessage::Event(Box::new(event)))?;
+            Ok(binary::frame(&payload))
         }
     }
 }

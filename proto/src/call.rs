@@ -37,6 +37,8 @@ pub enum Kind {
     Read,
     /// Is about the daemon or the connection itself.
     Control,
+    /// Is about what is told over the connection from then on.
+    Subscription,
 }
 
 /// What can be asked. Order is part of the binary encoding: add at the end only.
@@ -53,6 +55,8 @@ pub enum Request {
     Resolve(Resolve),
     Status(Status),
     Shutdown(Shutdown),
+    Subscribe(Subscribe),
+    Unsubscribe(Unsubscribe),
 }
 
 /// What can be answered. Order is part of the binary encoding: add at the end only.
@@ -69,6 +73,8 @@ pub enum Answer {
     Resolve(Resolved),
     Status(StatusReport),
     Shutdown(Stopping),
+    Subscribe(Subscribed),
+    Unsubscribe(Unsubscribed),
 }
 
 macro_rules! methods {
@@ -143,6 +149,8 @@ methods! {
     Resolve "resolve" Read Resolved;
     Status "status" Control StatusReport;
     Shutdown "shutdown" Control Stopping;
+    Subscribe "subscribe" Subscription Subscribed;
+    Unsubscribe "unsubscribe" Subscription Unsubscribed;
 }
 
 impl Call {

@@ -70,6 +70,24 @@ pub enum Reason {
     Pruned,
     /// Another program wrote the file.
     External,
+    /// Its process ended.
+    ProcessExited,
+    /// It was not heard of for longer than the TTL.
+    HeartbeatLost,
+}
+
+impl Reason {
+    /// As it is printed, and written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Announced => "announced",
+            Reason::Removed => "removed",
+            Reason::Pruned => "pruned",
+            Reason::External => "external",
+            Reason::ProcessExited => "process-exited",
+            Reason::HeartbeatLost => "heartbeat-lost",
+        }
+    }
 }
 
 /// What became another between two documents. New times are no change, as heartbeats are none.

@@ -7,9 +7,11 @@
 
 pub mod call;
 pub mod collection;
+pub mod cursor;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod event;
 pub mod id;
 pub mod json;
 pub mod limits;

@@ -21,6 +21,9 @@ pub const CONNECTIONS_MAX: usize = 1024;
 /// Most requests of one connection that are being worked on; further ones wait in the socket.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 
+/// Most subscriptions of one connection.
+pub const SUBSCRIPTIONS_MAX: usize = 64;
+
 /// How long a new connection may take to send its first byte.
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request may stay half sent, and an answer half read.

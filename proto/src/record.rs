@@ -166,6 +166,14 @@ pub(crate) fn check_size(text: &str) -> Result<()> {
 }
 
 impl Watcher {
+    /// Host and port, as in an address bar.
+    pub fn endpoint(&self) -> String {
+        if self.host.contains(':') {
+            return format!("[{}]:{}", self.host, self.port);
+        }
+        format!("{}:{}", self.host, self.port)
+    }
+
     fn read(id: &str, object: &Object) -> std::result::Result<Self, Damage> {
         if string_field(object, "id", "id")?.as_deref() != Some(id) {
             return Err(Damage::at("id", "must repeat the record's id"));

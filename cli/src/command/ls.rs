@@ -57,11 +57,7 @@ fn row(listed: &Listed, now: u64) -> Vec<Cell> {
             Cell::new(damage),
         ];
     };
-    let endpoint = match watcher.port {
-        0 => "-".to_owned(),
-        port if watcher.host.contains(':') => format!("[{}]:{port}", watcher.host),
-        port => format!("{}:{port}", watcher.host),
-    };
+    let endpoint = if watcher.port == 0 { "-".to_owned() } else { watcher.endpoint() };
     vec![
         Cell::new(printable(&listed.id)),
         Cell::new(printable(&endpoint)),

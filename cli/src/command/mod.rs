@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod completions;
 pub(crate) mod daemon;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
 pub(crate) mod ls;
@@ -42,6 +43,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
         Command::Status => status::run(&session).await,
+        Command::Events(arguments) => events::run(&session, arguments).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
         Command::Completions(_) | Command::Man(_) => Ok(()),
     }

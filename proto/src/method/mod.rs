@@ -10,6 +10,7 @@ pub mod remove;
 pub mod resolve;
 pub mod shutdown;
 pub mod status;
+pub mod subscribe;
 
 pub use announce::{Announce, Announced};
 pub use get::{Found, Get};
@@ -21,3 +22,4 @@ pub use remove::{Remove, Removed};
 pub use resolve::{Resolve, Resolved, ResolvedBy};
 pub use shutdown::{Shutdown, Stopping};
 pub use status::{CollectionStatus, CommitLatency, Status, StatusReport};
+pub use subscribe::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};

@@ -8,6 +8,7 @@ use bincode::config::{Configuration, Limit};
 
 use crate::call::{Answer, Call};
 use crate::error::{Code, Error, Result};
+use crate::event::Event;
 use crate::limits::{ANSWER_BYTES_MAX, REQUEST_BYTES_MAX};
 
 /// The first byte of a payload in bincode.
@@ -32,6 +33,8 @@ pub enum ServerMessage {
         /// What became of it.
         result: std::result::Result<Answer, Error>,
     },
+    /// What a subscriber is told.
+    Event(Box<Event>),
 }
 
 /// The bytes of a frame.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Answer, Call};
 use crate::error::{Code, Error};
+use crate::event::Event;
 use crate::json::JsonText;
 
 /// A request as it was understood.
@@ -127,6 +128,13 @@ pub fn write_response(id: &JsonText, result: Result<&Answer, &Fault>) -> String 
     let error = serde_json::to_string(&WireError::from(&fault))
         .unwrap_or_else(|_| format!(r#"{{"code":{SERVER_ERROR},"message":"unprintable"}}"#));
     format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, id.as_str())
+}
+
+/// The line, without its line feed, that tells a subscriber something.
+pub fn write_event(event: &Event) -> crate::Result<String> {
+    let params = serde_json::to_string(event)
+        .map_err(|error| Error::new(Code::Protocol, format!("cannot be sent as JSON: {error}")))?;
+    Ok(format!(r#"{{"jsonrpc":"2.0","method":"event","params":{params}}}"#))
 }
 
 /// Reads the answer to a request of the client's own: its id and the result.

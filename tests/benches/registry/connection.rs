@@ -47,8 +47,10 @@ impl Connection {
         self.payload.resize(u32::from_be_bytes(length) as usize, 0);
         self.stream.read_exact(&mut self.payload)?;
         if self.payload.len() < ERROR_BYTES_MAX {
-            let ServerMessage::Answer { result, .. } =
-                decode_answer(&self.payload[1..]).map_err(io::Error::other)?;
+            let message = decode_answer(&self.payload[1..]).map_err(io::Error::other)?;
+            let ServerMessage::Answer { result, .. } = message else {
+                return Err(io::Error::other("an event that nobody has asked for"));
+            };
             result.map_err(|error| io::Error::other(format!("{}, {error}", error.code.name())))?;
         }
         Ok(FrameBytes { request: request.len(), answer: length.len() + self.payload.len() })

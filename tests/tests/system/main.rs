@@ -4,6 +4,7 @@
 mod cli;
 mod codes;
 mod concurrency;
+mod events;
 mod fallback;
 mod files;
 mod lifecycle;

@@ -1,0 +1,106 @@
+//! Following the file where no daemon can be had: what others wrote is told, as differences.
+
+use argus_proto::document::Document;
+use argus_proto::engine::{Change, Reason, differences};
+use argus_proto::event::{Event, EventKind};
+use argus_proto::method::{List, Subscribe};
+use argus_store::RegistryFile;
+
+use crate::direct::Direct;
+
+/// The file, and what of it was told.
+pub(crate) struct Polling {
+    direct: Direct,
+    file: RegistryFile,
+    subscribe: Subscribe,
+    told: Option<Document>,
+    revision: u64,
+    /// Kept here, so that nothing is lost where nobody waits for a look to its end.
+    found: Vec<Event>,
+}
+
+impl Polling {
+    pub(crate) fn new(direct: Direct, subscribe: Subscribe) -> Self {
+        Polling {
+            file: direct.file(),
+            direct,
+            subscribe,
+            told: None,
+            revision: 0,
+            found: Vec::new(),
+        }
+    }
+
+    /// Finds what happened since the last look; all there is at the first. Blocks on the disk.
+    pub(crate) fn look(&mut self) {
+        let found = self.read();
+        self.found.extend(found);
+    }
+
+    /// What was found since this was last asked.
+    pub(crate) fn take_found(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.found)
+    }
+
+    fn read(&mut self) -> Vec<Event> {
+        if self.told.is_some() && !self.file.has_changed() {
+            return Vec::new();
+        }
+        // A file that is damaged now is told about where it is read; here nothing has happened.
+        let document = match (self.file.reload(), &self.told) {
+            (Ok(document), _) => document,
+            (Err(_), Some(_)) => return Vec::new(),
+            (Err(_), None) => match self.file.read() {
+                Ok(reading) => reading.document,
+                Err(_) => return Vec::new(),
+            },
+        };
+        match self.told.replace(document.clone()) {
+            None => vec![self.everything(&document)],
+            Some(before) => self.since(&before, &document),
+        }
+    }
+
+    fn everything(&self, document: &Document) -> Event {
+        let mut records = List::default().answer(document, self.direct.context()).records;
+        records.retain(|listed| self.subscribe.concerns(&listed.id));
+        Event { records: Some(records), ..self.event(EventKind::Resync) }
+    }
+
+    fn since(&mut self, before: &Document, now: &Document) -> Vec<Event> {
+        let mut events = Vec::new();
+        for change in differences(before, now, Reason::External) {
+            self.revision += 1;
+            if self.subscribe.concerns(&change.id) {
+                events.push(self.change(&change));
+            }
+        }
+        if self.subscribe.heartbeats {
+            let refreshed = before.records.differing(&now.records).into_iter().filter(|id| {
+                let (old, new) = (before.records.get(id), now.records.get(id));
+                old.map(|old| old.etag()) == new.map(|new| new.etag())
+                    && self.subscribe.concerns(id)
+            });
+            events.extend(refreshed.filter_map(|id| {
+                let record = now.records.get(&id)?.json();
+                let event = self.event(EventKind::Heartbeat);
+                Some(Event { id: Some(id.to_string()), record: Some(record), ..event })
+            }));
+        }
+        events
+    }
+
+    fn change(&self, change: &Change) -> Event {
+        let record = change.after.as_ref().or(change.before.as_ref());
+        Event {
+            id: Some(change.id.to_string()),
+            record: record.map(|record| record.json()),
+            reason: Some(change.reason),
+            ..self.event(EventKind::of(change))
+        }
+    }
+
+    fn event(&self, kind: EventKind) -> Event {
+        Event::new(kind, self.direct.collection_name(), String::new(), self.revision)
+    }
+}

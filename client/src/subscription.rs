@@ -1,0 +1,232 @@
+//! Being told what happens to a collection, whatever becomes of the daemon meanwhile.
+//!
+//! 1. A gap is never silent: what was missed follows, or an event of kind `resync` with all records.
+//! 2. A connection that ends is made again, after the last cursor. Where no daemon can be had, and
+//!    one may do without, the file is looked at until there is one.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use argus_proto::Answer;
+use argus_proto::call::Call;
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::event::{Event, EventKind};
+use argus_proto::limits::REQUEST_DEADLINE;
+use argus_proto::method::{Subscribe, Subscribed};
+use argus_proto::wire::binary::{self, BINCODE, ClientMessage, ServerMessage};
+use argus_proto::wire::{Piece, Splitter};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::client::Client;
+use crate::handshake::{Failure, HELLO_ID, Opened};
+use crate::options::Mode;
+use crate::platform::Stream;
+use crate::polling::Polling;
+
+/// How often the file is looked at where there is no daemon.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long to wait before the next attempt to find a daemon: doubled each time.
+const BACKOFF: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const READ_BYTES: usize = 64 * 1024;
+
+/// What happens to a collection, one event after the other.
+///
+/// The first event is a `resync` with all records, unless the subscription began after a cursor
+/// that the daemon still knows; a later `resync` means that something may have been missed, and
+/// takes the place of all that was known.
+pub struct Subscription {
+    client: Client,
+    subscribe: Subscribe,
+    source: Source,
+    arrived: VecDeque<Event>,
+    /// When to look for a daemon again.
+    next_attempt: Instant,
+    backoff: Duration,
+}
+
+enum Source {
+    None,
+    Daemon(Feed),
+    File { polling: Arc<Mutex<Polling>>, look_at: Instant },
+}
+
+impl Subscription {
+    pub(crate) fn new(client: Client, subscribe: Subscribe) -> Self {
+        Subscription {
+            client,
+            subscribe,
+            source: Source::None,
+            arrived: VecDeque::new(),
+            next_attempt: Instant::now(),
+            backoff: Duration::ZERO,
+        }
+    }
+
+    /// Waits for the next event. Nothing is lost where the wait is given up.
+    ///
+    /// # Errors
+    /// `E_USAGE` where the cursor is none. Why no daemon can be had, where one may not do without:
+    /// the next call tries again.
+    pub async fn next(&mut self) -> Result<Event> {
+        loop {
+            if let Some(event) = self.arrived.pop_front() {
+                return Ok(event);
+            }
+            match &mut self.source {
+                Source::None => {
+                    sleep_until(self.next_attempt).await;
+                    self.begin().await?;
+                }
+                Source::Daemon(feed) => match feed.next().await {
+                    Ok(event) => self.take(event),
+                    Err(_) => self.source = Source::None,
+                },
+                Source::File { polling, look_at } => {
+                    sleep_until(*look_at).await;
+                    *look_at = Instant::now() + LOOK_EVERY;
+                    let polling = polling.clone();
+                    let look = {
+                        let polling = polling.clone();
+                        move || lock(&polling).look()
+                    };
+                    let _ = tokio::task::spawn_blocking(look).await;
+                    self.arrived.extend(lock(&polling).take_found());
+                    if self.client.options().mode != Mode::Direct
+                        && Instant::now() >= self.next_attempt
+                    {
+                        self.begin().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        self.backoff = Duration::ZERO;
+        self.subscribe.since = Some(event.cursor.clone());
+        if event.kind == EventKind::Closed {
+            // This one was too slow. What it has missed is asked for.
+            self.source = Source::None;
+        } else {
+            self.arrived.push_back(event);
+        }
+    }
+
+    /// Finds a daemon and subscribes, or turns to the file.
+    async fn begin(&mut self) -> Result<()> {
+        self.backoff = (self.backoff * 2).clamp(BACKOFF, BACKOFF_MAX);
+        self.next_attempt = Instant::now() + self.backoff;
+        let error = match self.subscribe_to_daemon().await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if error.code == Code::Usage || self.client.options().mode == Mode::DaemonOnly {
+            return Err(error);
+        }
+        if !matches!(self.source, Source::File { .. }) {
+            // What is there is told whole: nobody knows what it was when the daemon went.
+            self.subscribe.since = None;
+            let polling = Polling::new(self.client.direct(), self.subscribe.clone());
+            let polling = Arc::new(Mutex::new(polling));
+            self.source = Source::File { polling, look_at: Instant::now() };
+        }
+        Ok(())
+    }
+
+    async fn subscribe_to_daemon(&mut self) -> Result<()> {
+        if self.client.options().mode == Mode::Direct {
+            return Err(Error::new(Code::Unreachable, "in direct mode no daemon is asked"));
+        }
+        // That one is running, or started, is seen to as for any call.
+        self.client.connect().await?;
+        let socket = self.client.paths().socket();
+        let opened = Opened::open(&socket, &self.client.options().name).await;
+        let opened = opened.map_err(|failure| match failure {
+            Failure::Absent => Error::new(Code::Unreachable, "no argusd is running"),
+            Failure::Unusable(error) => error,
+        })?;
+        let call = Call {
+            collection: self.client.options().collection.clone(),
+            ..Call::new(self.subscribe.clone())
+        };
+        let (feed, subscribed) = timeout(REQUEST_DEADLINE, Feed::begin(opened, call))
+            .await
+            .map_err(|_| Error::new(Code::Timeout, "argusd does not answer"))??;
+        self.source = Source::Daemon(feed);
+        self.subscribe.since = Some(subscribed.cursor.clone());
+        let revision = subscribed.revision();
+        if let Some(records) = subscribed.records {
+            let collection = self.client.collection_name();
+            let event = Event::new(EventKind::Resync, collection, subscribed.cursor, revision);
+            self.arrived.push_back(Event { records: Some(records), ..event });
+        }
+        Ok(())
+    }
+}
+
+fn lock(polling: &Mutex<Polling>) -> MutexGuard<'_, Polling> {
+    // A look that panicked has told nothing, and the next one finds the same.
+    polling.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection over which events come.
+struct Feed {
+    stream: Stream,
+    splitter: Splitter,
+    chunk: Vec<u8>,
+}
+
+impl Feed {
+    async fn begin(opened: Opened, call: Call) -> Result<(Self, Subscribed)> {
+        let Opened { stream, splitter, .. } = opened;
+        let message = ClientMessage { id: HELLO_ID + 1, call };
+        let frame = binary::frame(&binary::encode_request(&message)?);
+        (&stream).write_all(&frame).await.map_err(ended)?;
+        let mut feed = Feed { stream, splitter, chunk: vec![0; READ_BYTES] };
+        match feed.read().await? {
+            ServerMessage::Answer { result, .. } => match result? {
+                Answer::Subscribe(subscribed) => Ok((feed, subscribed)),
+                _ => Err(unexpected()),
+            },
+            ServerMessage::Event(_) => Err(unexpected()),
+        }
+    }
+
+    /// Given up, it has lost nothing.
+    async fn next(&mut self) -> Result<Event> {
+        match self.read().await? {
+            ServerMessage::Event(event) => Ok(*event),
+            ServerMessage::Answer { .. } => Err(unexpected()),
+        }
+    }
+
+    async fn read(&mut self) -> Result<ServerMessage> {
+        loop {
+            match self.splitter.next_piece() {
+                Some(Piece::Message(payload)) => match payload.split_first() {
+                    Some((&BINCODE, body)) => return binary::decode_answer(body),
+                    _ => return Err(unexpected()),
+                },
+                Some(Piece::TooLarge) => return Err(unexpected()),
+                None => {}
+            }
+            let read = (&self.stream).read(&mut self.chunk).await.map_err(ended)?;
+            if read == 0 {
+                return Err(ended(io::ErrorKind::UnexpectedEof.into()));
+            }
+            self.splitter.push(&self.chunk[..read]);
+        }
+    }
+}
+
+fn ended(error: io::Error) -> Error {
+    Error::new(Code::Unreachable, format!("argusd went away: {error}"))
+}
+
+fn unexpected() -> Error {
+    Error::new(Code::Protocol, "argusd sent something else than an event")
+}
