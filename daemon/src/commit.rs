@@ -12,6 +12,7 @@ use argus_proto::document::Document;
 use argus_proto::engine::{self, Change, Context, Reason};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::merge::merge;
+use argus_proto::reaping::{Suspect, reap};
 use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
@@ -50,7 +51,7 @@ pub(crate) struct Memory {
 /// Work for the thread.
 pub(crate) enum Job {
     /// Make these durable, and what memory is ahead of the file by, as one write.
-    Commit(Vec<Pending>, Box<Memory>),
+    Commit(Vec<Pending>, Box<Memory>, Vec<Suspect>),
     /// Look whether somebody else wrote the file.
     Look,
     /// Write the file again, which was damaged.
@@ -71,6 +72,9 @@ pub(crate) struct Done {
     pub(crate) problem: Option<Option<Error>>,
     /// The file is damaged still: it could not be written.
     pub(crate) could_not_mend: bool,
+    /// Who was suspected, and whether the file could be written without those that are guilty.
+    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) could_write: bool,
     /// The damage that the file was mended from.
     pub(crate) recoveries: Vec<Recovery>,
 }
@@ -87,7 +91,9 @@ pub(crate) fn start(
         let _end = EndOnPanic;
         while let Ok(job) = inbox.recv() {
             let done = match job {
-                Job::Commit(pending, memory) => commit(&mut file, collection, pending, *memory),
+                Job::Commit(pending, memory, suspects) => {
+                    commit(&mut file, Batch::new(collection, pending, *memory, suspects))
+                }
                 Job::Look => look(&mut file),
                 Job::Mend => mend(&mut file),
             };
@@ -155,19 +161,14 @@ fn mend(file: &mut RegistryFile) -> Done {
     done
 }
 
-fn commit(
-    file: &mut RegistryFile,
-    collection: &'static Collection,
-    pending: Vec<Pending>,
-    memory: Memory,
-) -> Done {
-    let mut done = Done::nothing();
-    let mut batch = Batch::new(collection, pending, memory);
+fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
+    let mut done = Done { suspects: batch.suspects.clone(), ..Done::nothing() };
     loop {
         let started = Instant::now();
         match file.update(batch.lock_wait(), &mut batch) {
             Ok(Committed::Withdrawn) => continue,
             Ok(committed) => {
+                done.could_write = true;
                 // One that changes nothing leaves a damaged file as it is.
                 if committed == Committed::Written {
                     done.latency = Some(started.elapsed());
@@ -206,6 +207,8 @@ impl Done {
             latency: None,
             problem: None,
             could_not_mend: false,
+            suspects: Vec::new(),
+            could_write: false,
             recoveries: Vec::new(),
         }
     }
@@ -216,6 +219,8 @@ struct Batch {
     collection: &'static Collection,
     entries: Vec<Entry>,
     memory: Memory,
+    /// Those whose process has ended, or that were not heard of for too long.
+    suspects: Vec<Suspect>,
     /// So many of `changes`, the first, are others'.
     external: usize,
     changes: Vec<Change>,
@@ -229,12 +234,17 @@ struct Entry {
 }
 
 impl Batch {
-    fn new(collection: &'static Collection, pending: Vec<Pending>, memory: Memory) -> Self {
+    fn new(
+        collection: &'static Collection,
+        pending: Vec<Pending>,
+        memory: Memory,
+        suspects: Vec<Suspect>,
+    ) -> Self {
         let entries = pending
             .into_iter()
             .map(|pending| Entry { pending, outcome: None, differs: false })
             .collect();
-        Batch { collection, entries, memory, external: 0, changes: Vec::new() }
+        Batch { collection, entries, memory, suspects, external: 0, changes: Vec::new() }
     }
 
     /// Until the first of them has to be told that it waited in vain.
@@ -303,6 +313,9 @@ impl Transaction for Batch {
         let now = clock::wall_ms();
         self.changes.truncate(self.external);
         let mut next = merge(&self.memory.base, document, &self.memory.document, self.collection);
+        let (without_suspects, reaped) = reap(&next, &self.suspects, self.context(now, 0));
+        next = without_suspects;
+        self.changes.extend(reaped);
         let mut differs = !next.is_copy_of(document);
         for at in 0..self.entries.len() {
             let entry = &self.entries[at];

@@ -45,19 +45,22 @@ pub(crate) struct Settings {
     pub(crate) lock_wait: Duration,
     pub(crate) stale_after: StaleAfter,
     pub(crate) connections_max: usize,
+    /// How many processes may be watched by descriptor; the others are looked at.
+    pub(crate) process_descriptors: usize,
 }
 
 impl Settings {
     /// The defaults, for a process that may have so many descriptors.
     pub(crate) fn for_descriptors(descriptors: Option<u64>) -> Self {
         let descriptors = descriptors.map_or(usize::MAX, |limit| limit as usize);
+        let descriptors = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+        let connections_max = CONNECTIONS_MAX.min(descriptors).max(1);
         Settings {
             idle_timeout: Duration::from_secs(600),
             lock_wait: argus_store::wait::LOCK_WAIT,
             stale_after: StaleAfter::default(),
-            connections_max: CONNECTIONS_MAX
-                .min(descriptors.saturating_sub(DESCRIPTORS_RESERVED))
-                .max(1),
+            connections_max,
+            process_descriptors: descriptors.saturating_sub(connections_max),
         }
     }
 }
@@ -128,7 +131,13 @@ pub(crate) async fn run(
     let instance: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
     let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after);
     let pulse = Arc::new(Pulse::default());
-    let registry = Registry::start(file, &WATCHERS, instance.clone(), pulse.clone())?;
+    let registry = Registry::start(
+        file,
+        &WATCHERS,
+        instance.clone(),
+        pulse.clone(),
+        settings.process_descriptors,
+    )?;
     let daemon = Daemon::new(instance, paths.clone(), registry, settings.lock_wait, pulse);
     let daemon = Arc::new(daemon);
     let socket = paths.socket();

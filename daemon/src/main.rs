@@ -17,6 +17,7 @@ mod session;
 mod subscription;
 mod subscriptions;
 mod takeover;
+mod vigil;
 
 use std::io::Write;
 use std::process::ExitCode;

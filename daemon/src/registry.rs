@@ -25,6 +25,7 @@ use crate::commit::{self, Done, EndOnPanic, Job, Limits, Memory, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
 use crate::pulse::Pulse;
+use crate::vigil::Vigil;
 
 /// The most messages that wait for the registry; further senders wait.
 const MESSAGES_MAX: usize = 1024;
@@ -85,6 +86,11 @@ pub(crate) enum Message {
     Change(Pending),
     Heartbeat(Heartbeat, oneshot::Sender<Result<Answer>>),
     Done(Done),
+    /// The process behind a record has ended.
+    ProcessEnd {
+        id: Arc<str>,
+        pid: u32,
+    },
     /// Look at the file now, and say so when that is done.
     Look(oneshot::Sender<()>),
     /// Write what is in memory only, and end.
@@ -108,6 +114,7 @@ impl Registry {
         collection: &'static Collection,
         epoch: Arc<str>,
         pulse: Arc<Pulse>,
+        process_descriptors: usize,
     ) -> std::io::Result<Self> {
         let (document, problem) = match file.reload() {
             Ok(document) => (document, None),
@@ -131,7 +138,11 @@ impl Registry {
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let latencies = Arc::new(Latencies::default());
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot.clone()));
+        let mut vigil =
+            Vigil::new(collection.ttl, process_descriptors, messages.clone(), Instant::now());
+        vigil.follow(&Document::empty(collection), &snapshot.document, Instant::now());
         let owner = Owner {
+            vigil,
             collection,
             epoch: epoch.clone(),
             jobs,
@@ -253,6 +264,7 @@ fn warning(error: &Error, instead: Source) -> Warning {
 
 /// The task that owns the state.
 struct Owner {
+    vigil: Vigil,
     collection: &'static Collection,
     epoch: Arc<str>,
     jobs: mpsc::Sender<Job>,
@@ -291,7 +303,12 @@ impl Owner {
                     Some(message) => self.take(message),
                     None => return,
                 },
+                () = until(self.vigil.due()) => self.start_job(Start::Commit),
                 _ = look.tick() => {
+                    for id in self.vigil.look(Instant::now()) {
+                        // It may be gone by now.
+                        let _ = self.refresh(Heartbeat { id: id.to_string(), pid: None });
+                    }
                     let start = if self.damaged_looks >= self.looks_before_mending {
                         Start::Mend
                     } else if self.is_write_due() {
@@ -341,6 +358,7 @@ impl Owner {
                 let _ = reply.send(self.refresh(heartbeat));
             }
             Message::Done(done) => self.take_done(done),
+            Message::ProcessEnd { id, pid } => self.vigil.note_end(&id, pid, Instant::now()),
             Message::Look(reply) => self.lookers.push(reply),
             Message::Finish(reply) => self.finish = Some(reply),
         }
@@ -361,6 +379,7 @@ impl Owner {
             _ => error,
         })?;
         self.snapshot.document = outcome.document;
+        self.vigil.hear(&id, now, Instant::now());
         self.note_unwritten();
         self.publish();
         self.pulse.heartbeats.send_replace(());
@@ -387,12 +406,16 @@ impl Owner {
         let job = match start {
             Start::Look => Job::Look,
             Start::Mend => Job::Mend,
-            Start::Commit if self.waiting.is_empty() && self.unwritten_since.is_none() => return,
             Start::Commit => {
+                let suspects = self.vigil.suspects(Instant::now());
+                let is_ahead = self.unwritten_since.is_some();
+                if self.waiting.is_empty() && !is_ahead && suspects.is_empty() {
+                    return;
+                }
                 self.unwritten_since = None;
                 let memory =
                     Memory { base: self.base.clone(), document: self.snapshot.document.clone() };
-                Job::Commit(std::mem::take(&mut self.waiting), Box::new(memory))
+                Job::Commit(std::mem::take(&mut self.waiting), Box::new(memory), suspects)
             }
         };
         // The thread outlives this task: it ends when `jobs` is dropped with it.
@@ -431,9 +454,12 @@ impl Owner {
         self.snapshot.changes = self.snapshot.changes.split_off(self.snapshot.changes.len() - kept);
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
-            self.snapshot.document = merge(&self.base, &disk, memory, self.collection);
+            let merged = merge(&self.base, &disk, memory, self.collection);
+            self.vigil.follow(memory, &merged, Instant::now());
+            self.snapshot.document = merged;
             self.base = disk;
         }
+        self.vigil.note_judgement(&done.suspects, done.could_write, Instant::now());
         // At the end a disk that takes nothing would be asked for ever.
         if self.finish.is_none() {
             self.note_unwritten();

@@ -102,8 +102,7 @@ pub fn differences(before: &Document, after: &Document, reason: Reason) -> Vec<C
 
 /// Applies a change to a document.
 pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Result<Outcome> {
-    let mut step =
-        Step { document: document.clone(), context, changes: Vec::new(), differs: false };
+    let mut step = Step::new(document, context);
     let answer = match request {
         Request::Announce(params) => Answer::Announce(params.apply(&mut step)?),
         Request::Heartbeat(params) => Answer::Heartbeat(params.apply(&mut step)?),
@@ -127,7 +126,15 @@ pub(crate) struct Step<'a> {
     differs: bool,
 }
 
-impl Step<'_> {
+impl<'a> Step<'a> {
+    pub(crate) fn new(document: &Document, context: Context<'a>) -> Self {
+        Step { document: document.clone(), context, changes: Vec::new(), differs: false }
+    }
+
+    pub(crate) fn into_changes(self) -> (Document, Vec<Change>) {
+        (self.document, self.changes)
+    }
+
     /// Puts a record into the document. Only a new content is a change; a new time is not.
     pub(crate) fn insert(&mut self, id: &str, record: Record, reason: Reason) -> Result<()> {
         let before = self.document.records.get(id).cloned();

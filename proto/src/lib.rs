@@ -19,6 +19,7 @@ pub mod merge;
 pub mod method;
 pub mod presence;
 pub mod process;
+pub mod reaping;
 pub mod record;
 pub mod records;
 pub mod wire;

@@ -13,6 +13,7 @@ use argus_proto::limits::RECORDS_MAX;
 use argus_proto::method::{Announce, Heartbeat, List, Prune, Remove};
 use argus_proto::presence::State;
 use argus_proto::process::{Machine, Process, Verdict};
+use argus_proto::reaping::{Evidence, Suspect, reap};
 use argus_proto::{Answer, Request};
 use proptest::prelude::*;
 
@@ -70,6 +71,45 @@ fn announced(outcome: &Outcome) -> (&str, bool) {
         Answer::Announce(announced) => (&announced.id, announced.created),
         other => panic!("not an announcement: {other:?}"),
     }
+}
+
+#[test]
+fn a_suspect_goes_only_if_the_record_is_still_that_one_and_it_is_guilty() {
+    let machine = Table::running(&[(1, 10), (2, 20), (3, 30)]);
+    let vouch = |announce: Announce| Announce { vouch: true, ..announce };
+    let requests =
+        vec![announce("a", 1).into(), vouch(announce("v", 2)).into(), announce("b", 3).into()];
+    let document = after(&machine, requests);
+    let dead = Table::running(&[(2, 20), (3, 30)]);
+    let recycled = Table::running(&[(1, 11), (2, 20), (3, 30)]);
+    let (gone, silent) = (Evidence::Exited, Evidence::Silent { updated_at: 1000 });
+    let rows = [
+        // who is suspected, of which process, why, on which machine, why it goes
+        ("a", 1, gone, &dead, Some(Reason::ProcessExited)),
+        ("a", 1, gone, &recycled, Some(Reason::ProcessExited)),
+        ("a", 1, gone, &machine, None),
+        ("a", 1, silent, &machine, Some(Reason::HeartbeatLost)),
+        ("a", 1, silent, &dead, Some(Reason::ProcessExited)),
+        ("a", 1, Evidence::Silent { updated_at: 999 }, &machine, None),
+        ("v", 2, silent, &machine, None),
+        // It has been announced anew, by another process.
+        ("b", 1, gone, &dead, None),
+        ("b", 1, silent, &dead, None),
+        ("nobody", 1, gone, &dead, None),
+    ];
+    for (id, pid, evidence, now_running, expected) in rows {
+        let process = machine.identify(pid);
+        let suspect = Suspect { id: id.into(), pid, process, evidence };
+        let (after, changes) = reap(&document, &[suspect], context(now_running, 2000, 0));
+        let reasons: Vec<Reason> = changes.iter().map(|change| change.reason).collect();
+        assert_eq!(reasons, Vec::from_iter(expected), "{id} {pid} {evidence:?}");
+        assert_eq!(after.records.len(), 3 - reasons.len());
+    }
+    // Where only a pid is known, that nobody has it here proves nothing.
+    let text = r#"{"version":1,"updatedAt":1,"watchers":{"old":{"id":"old","host":"h","port":1,"pid":9,"startedAt":1,"updatedAt":1}}}"#;
+    let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+    let suspect = Suspect { id: "old".into(), pid: 9, process: None, evidence: gone };
+    assert!(reap(&document, &[suspect], context(&dead, 2000, 0)).1.is_empty());
 }
 
 #[test]

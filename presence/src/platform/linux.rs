@@ -1,12 +1,13 @@
 //! Linux: `/proc`, and signal 0 where `/proc` hides a process.
 
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Observed;
@@ -32,10 +33,36 @@ pub(crate) fn pid_namespace() -> Option<u64> {
 pub(crate) fn observe(pid: u32) -> Observed {
     match read_stat(pid).as_deref().and_then(parse_stat) {
         // One that has ended and waits for its parent is gone.
-        Some((state, _)) if has_ended(state) => Observed::Gone,
-        Some((_, started)) => Observed::Runs { started: Some(started) },
+        Some(stat) if stat.has_ended() => Observed::Gone,
+        Some(stat) => Observed::Runs { started: Some(stat.started) },
         None if is_hidden(pid) => Observed::Runs { started: None },
         None => Observed::Gone,
+    }
+}
+
+/// A descriptor that becomes readable when a process ends: not before, and also when somebody else
+/// is given its pid right afterwards.
+#[derive(Debug)]
+pub struct ProcessEnd(OwnedFd);
+
+impl ProcessEnd {
+    /// For the process that has this pid now. Whether that is the one that was meant has to be
+    /// asked afterwards. `None` where there is none, or no descriptor to be had.
+    pub fn of(pid: u32) -> Option<Self> {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+        Some(ProcessEnd(pidfd_open(pid, PidfdFlags::empty()).ok()?))
+    }
+}
+
+impl AsFd for ProcessEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for ProcessEnd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 
@@ -68,17 +95,29 @@ fn duration(time: rustix::time::Timespec) -> Duration {
     Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.clamp(0, 999_999_999) as u32)
 }
 
-/// The state and the start time: fields 3 and 22. The name in field 2 may contain anything, so
-/// counting begins behind its last parenthesis.
-fn parse_stat(stat: &str) -> Option<(char, u64)> {
-    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let started = fields.nth(18)?.parse().ok()?;
-    Some((state, started))
+/// What is of interest of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    state: char,
+    threads: u64,
+    started: u64,
 }
 
-fn has_ended(state: char) -> bool {
-    matches!(state, 'Z' | 'X' | 'x')
+impl Stat {
+    /// A process whose first thread has ended lives on in the others.
+    fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
+    }
+}
+
+/// Fields 3, 20 and 22. The name in field 2 may contain anything, so counting begins behind its last
+/// parenthesis.
+fn parse_stat(stat: &str) -> Option<Stat> {
+    let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let threads = fields.nth(16)?.parse().ok()?;
+    let started = fields.nth(1)?.parse().ok()?;
+    Some(Stat { state, threads, started })
 }
 
 #[cfg(test)]
@@ -88,7 +127,8 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let stat = "77 (a) Z (b) S 1 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 1 1";
-        assert_eq!(parse_stat(stat), Some(('S', 4711)));
+        let parsed = Stat { state: 'S', threads: 1, started: 4711 };
+        assert_eq!(parse_stat(stat), Some(parsed));
         assert_eq!(parse_stat("77 (a"), None);
         assert_eq!(parse_stat("77 (a) S 1"), None);
     }

@@ -83,7 +83,7 @@ fn check_answer(body: &[u8]) {
     answers::framed(message.clone());
     assert!(binary::decode_answer(&[body, b"\0"].concat()).is_err(), "a byte is ignored");
     // What it says can be printed as JSON, or is refused; it never breaks a line.
-    let ServerMessage::Answer { result, .. } = message;
+    let ServerMessage::Answer { result, .. } = message else { return };
     let fault = result.as_ref().map_err(|error| error.clone().into());
     let line = jsonrpc::write_response(&JsonText::from_canonical("7"), fault.as_ref().map(|a| *a));
     assert!(!line.contains('\n'), "more than a line: {line}");

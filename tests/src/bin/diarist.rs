@@ -106,11 +106,17 @@ impl Client {
     }
 }
 
+/// Whose the records are: a process that outlives this one, since what belongs to a dead one goes.
+fn owner() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
 fn ask(client: &blocking::Client, id: &str, action: Action) -> Result<Seen, Error> {
     let id = id.to_owned();
     Ok(match action {
         Action::Announce(value) => {
-            let announce = announcement(&id).field("value", &value.into()).replace(true).build();
+            let announce = announcement(&id).pid(owner()).field("value", &value.into());
+            let announce = announce.replace(true).build();
             Seen::Presence(!client.announce(announce)?.created)
         }
         Action::Remove => {
@@ -147,11 +153,11 @@ fn failed(code: &str, action: Action) -> Option<Outcome> {
 }
 
 fn run(id: &str, action: Action, option: &str) -> Answer {
-    let value;
+    let (value, pid);
     let verb = match action {
         Action::Announce(number) => {
-            value = format!("{{\"value\":{number}}}");
-            vec!["announce", "--id", id, "--replace", "--data", &value]
+            (value, pid) = (format!("{{\"value\":{number}}}"), owner().to_string());
+            vec!["announce", "--id", id, "--pid", &pid, "--replace", "--data", &value]
         }
         Action::Remove => vec!["rm", id],
         Action::Heartbeat => vec!["heartbeat", id],

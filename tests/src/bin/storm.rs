@@ -40,9 +40,14 @@ fn main() {
     println!("{}", tally.to_json());
 }
 
+/// Whose the records are: a process that outlives this one, since what belongs to a dead one goes.
+fn owner() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
 /// One round: every record but each third is removed again.
 fn weather(client: &blocking::Client, id: &str, round: usize, tally: &mut Tally) {
-    let announce = announcement(id).port(1000).build();
+    let announce = announcement(id).port(1000).pid(owner()).build();
     if tally.patiently(|| client.announce(announce.clone())).is_none() {
         return;
     }
@@ -52,8 +57,7 @@ fn weather(client: &blocking::Client, id: &str, round: usize, tally: &mut Tally)
     if round.is_multiple_of(3) {
         return;
     }
-    let remove =
-        Remove { id: id.to_owned(), pid: Some(std::process::id()), if_match: None, flush: false };
+    let remove = Remove { id: id.to_owned(), pid: Some(owner()), if_match: None, flush: false };
     if tally.patiently(|| client.remove(remove.clone())).is_some() {
         tally.present.pop();
         tally.absent.push(id.to_owned());

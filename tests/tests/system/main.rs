@@ -11,6 +11,7 @@ mod lifecycle;
 mod limits;
 mod locks;
 mod old_faults;
+mod presence;
 mod protocols;
 mod resolving;
 mod spawning;

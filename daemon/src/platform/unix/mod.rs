@@ -8,12 +8,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use argus_presence::ProcessEnd;
 use interprocess::TryClone;
 use interprocess::local_socket::tokio::{Listener, prelude::*};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use handover::{Predecessor, hand_over};
@@ -150,6 +153,13 @@ pub(crate) fn is_gone(stream: &Stream) -> bool {
 fn descriptor(stream: &Stream) -> BorrowedFd<'_> {
     let Stream::UdSocket(socket) = stream;
     socket.inner().as_fd()
+}
+
+/// Resolves when a process has ended.
+pub(crate) async fn ended(end: ProcessEnd) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "the descriptor is owned by `end` and never replaced")]
+    let end = unsafe { AsyncFd::register_with_interest(end, Interest::READABLE)? };
+    end.readable().await.map(drop)
 }
 
 /// Resolves when somebody asks this process to end.

@@ -120,7 +120,7 @@ async function main() {
       const time = Date.now();
       if (action === 'announce') {
         watchers[id] = {
-          id, host: '127.0.0.1', port: 1000, pid: process.pid, startedAt: time, updatedAt: time, value: written,
+          id, host: '127.0.0.1', port: 1000, pid: process.ppid, startedAt: time, updatedAt: time, value: written,
         };
       } else if (!there) {
         return false;

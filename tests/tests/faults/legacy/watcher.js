@@ -56,7 +56,8 @@ async function main() {
   for (let round = 0; round < Number(rounds); round++) {
     const id = `${name}-${round}`;
     const now = Date.now();
-    const record = { id, host: '127.0.0.1', port: 1000, pid: process.pid, startedAt: now, updatedAt: now };
+    // Whoever started it outlives it: what belongs to a dead process goes.
+    const record = { id, host: '127.0.0.1', port: 1000, pid: process.ppid, startedAt: now, updatedAt: now };
     await update((watchers) => { watchers[id] = record; });
     await update((watchers) => { watchers[id].updatedAt = Date.now(); });
     if (round % 3 === 0) {

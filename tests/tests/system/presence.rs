@@ -1,0 +1,134 @@
+//! Who is really there: the end of a process ends its record, whoever wrote it.
+
+use std::fs;
+use std::time::Duration;
+
+use argus_client::method::Subscribe;
+use argus_client::{EventKind, Mode, Reason, announcement};
+use argus_tests::{Bystander, TestContext, until};
+use serde_json::{Value, json};
+
+/// What was removed, and why, until nothing comes for a moment.
+fn removals(
+    events: &mut argus_client::blocking::Subscription<'_>,
+    count: usize,
+) -> Vec<(String, Reason)> {
+    let mut removed = Vec::new();
+    until("the records go", || {
+        let event = events.next_within(Duration::from_millis(50)).expect("it goes on");
+        if let Some(event) = event
+            && event.kind == EventKind::Removed
+        {
+            removed.push((event.id.expect("an id"), event.reason.expect("a reason")));
+        }
+        (removed.len() == count).then_some(())
+    });
+    removed.sort_by(|one, other| one.0.cmp(&other.0));
+    removed
+}
+
+/// Writes a record as the older programs do, with a pid and nothing else to know it by.
+fn write_as_old(context: &TestContext, id: &str, pid: u32) {
+    let mut document = context.document();
+    let now = argus_presence::clock::wall_ms();
+    document["watchers"][id] = json!({
+        "id": id, "host": "127.0.0.1", "port": 1, "pid": pid, "startedAt": now, "updatedAt": now,
+    });
+    let temp = context.home().join("old.tmp");
+    fs::write(&temp, document.to_string()).expect("own folder");
+    fs::rename(temp, context.registry()).expect("own folder");
+}
+
+/// Seen to fail without the descriptors of processes and without the looking in their place.
+#[test]
+fn the_record_of_a_killed_process_goes_whoever_has_announced_it() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    let mut events = client.subscribe(Subscribe::default());
+    let mut watchers: Vec<Bystander> = (0..4).map(|_| context.bystander()).collect();
+    let pids: Vec<u32> = watchers.iter().map(Bystander::pid).collect();
+
+    client.announce(announcement("by-client").pid(pids[0]).build()).expect("announced");
+    let pid = pids[1].to_string();
+    assert_eq!(context.argus(&["announce", "--id", "by-cli", "--pid", &pid]).code, 0);
+    let pid = pids[2].to_string();
+    assert_eq!(context.argus(&["--direct", "announce", "--id", "by-file", "--pid", &pid]).code, 0);
+    write_as_old(&context, "by-old-program", pids[3]);
+    until("the daemon has seen them all", || {
+        let listing = context.argus(&["--json", "--daemon-only", "ls"]).data();
+        (listing["records"].as_array().map(Vec::len) == Some(4)).then_some(())
+    });
+    watchers.iter_mut().for_each(Bystander::kill);
+    let removed = removals(&mut events, 4);
+    let ids: Vec<&str> = removed.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["by-cli", "by-client", "by-file", "by-old-program"]);
+    assert!(removed.iter().all(|(_, reason)| *reason == Reason::ProcessExited), "{removed:?}");
+    assert!(context.ids().is_empty());
+}
+
+/// Seen to fail with each end written for itself.
+#[test]
+fn ten_that_die_together_are_one_commit() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    let mut events = client.subscribe(Subscribe::default());
+    let mut watchers: Vec<Bystander> = (0..10).map(|_| context.bystander()).collect();
+    for watcher in &watchers {
+        let id = format!("app-{}", watcher.pid());
+        client.announce(announcement(&id).pid(watcher.pid()).build()).expect("announced");
+    }
+    let commits = || context.argus(&["--json", "daemon", "status"]).data()["commits"].clone();
+    let before = commits().as_u64().expect("a number");
+    watchers.iter_mut().for_each(Bystander::kill);
+    removals(&mut events, 10);
+    assert_eq!(commits(), before + 1);
+}
+
+#[test]
+fn what_died_while_no_daemon_ran_goes_when_one_starts() {
+    let context = TestContext::new();
+    let mut dead = context.bystander();
+    for (id, pid) in [("dead", dead.pid()), ("alive", std::process::id())] {
+        let pid = pid.to_string();
+        assert_eq!(context.argus(&["--direct", "announce", "--id", id, "--pid", &pid]).code, 0);
+    }
+    // Of another day, which a start forgives.
+    let mut document = context.document();
+    document["watchers"]["alive"]["updatedAt"] = json!(1);
+    document["watchers"]["alive"]["process"]["vouched"] = Value::Null;
+    fs::write(context.registry(), document.to_string()).expect("own file");
+    dead.kill();
+    context.start_daemon();
+    until("the dead one goes", || (context.ids() == ["alive"]).then_some(()));
+}
+
+/// Seen to fail where neither the watch nor the judgement looks at whose record it is by then.
+#[test]
+fn a_name_that_was_taken_over_is_not_removed_with_its_former_owner() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    let mut former = context.bystander();
+    client.announce(announcement("app").pid(former.pid()).build()).expect("announced");
+    client.announce(announcement("witness").pid(former.pid()).build()).expect("announced");
+    former.kill();
+    let own = std::process::id();
+    client.announce(announcement("app").pid(own).build()).expect("the name of a dead one is free");
+    until("the witness goes", || (context.ids() == ["app"]).then_some(()));
+    assert_eq!(context.document()["watchers"]["app"]["pid"], own);
+}
+
+#[test]
+fn who_cannot_send_heartbeats_is_kept_fresh_while_its_process_lives() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let pid = std::process::id().to_string();
+    assert_eq!(context.argus(&["announce", "--id", "script", "--pid", &pid]).code, 0);
+    let updated_at = || context.document()["watchers"]["script"]["updatedAt"].as_u64();
+    let first = updated_at();
+    until("the daemon says that it is there, in the file too", || {
+        (updated_at() > first).then_some(())
+    });
+}
