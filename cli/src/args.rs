@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
     Resolve(Resolve),
+    /// Wait until a record is there, gone, or answers
+    Wait(Wait),
     /// Tell what happens, as it happens
     Events(Events),
     /// Tell how the registry is
@@ -85,6 +87,9 @@ pub(crate) struct Ls {
     /// Only those whose folder contains this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) by_cwd: Option<String>,
+    /// Go on, and show what changes
+    #[arg(short = 'w', long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,6 +171,38 @@ pub(crate) struct Resolve {
     /// The one that works in this folder [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+    /// For what: that it is there and its process runs, that it is not, or that it answers
+    /// `GET /status` with JSON
+    #[arg(long = "for", value_name = "WHAT", default_value = "present")]
+    pub(crate) wait_for: WaitFor,
+    /// How long at most
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitFor {
+    Present,
+    Gone,
+    Reachable,
+}
+
+impl WaitFor {
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            WaitFor::Present => "present",
+            WaitFor::Gone => "gone",
+            WaitFor::Reachable => "reachable",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

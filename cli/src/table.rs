@@ -15,7 +15,7 @@ const GIVES_WAY_TO: u16 = 10;
 pub(crate) fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_truncation_indicator("…");
-    let width = terminal_width();
+    let width = terminal_size().map(|(width, _)| width);
     match width {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
@@ -60,11 +60,12 @@ pub(crate) fn colours() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
 }
 
-fn terminal_width() -> Option<u16> {
+/// Columns and lines of the terminal; `None` where standard output is none.
+pub(crate) fn terminal_size() -> Option<(u16, u16)> {
     if !std::io::stdout().is_terminal() {
         return None;
     }
-    terminal_size::terminal_size().map(|(width, _)| width.0)
+    terminal_size::terminal_size().map(|(width, height)| (width.0, height.0))
 }
 
 /// A time span as people say it: `45s`, `12m`, `3h`, `8d`.

@@ -70,6 +70,8 @@ pub(crate) struct Done {
     pub(crate) latency: Option<Duration>,
     /// What is wrong with the file, if that was looked at.
     pub(crate) problem: Option<Option<Error>>,
+    /// Why the file could not be written, if that was tried and the disk was reached.
+    pub(crate) unwritable: Option<Option<Error>>,
     /// The file is damaged still: it could not be written.
     pub(crate) could_not_mend: bool,
     /// Who was suspected, and whether the file could be written without those that are guilty.
@@ -150,12 +152,14 @@ fn mend(file: &mut RegistryFile) -> Done {
         Ok(_) => {
             done.document = file.known().cloned();
             done.problem = Some(None);
+            done.unwritable = Some(None);
             done.recoveries = file.take_recoveries();
         }
         Err(error) if error.is_about_content() => done.problem = Some(Some(error.into())),
+        Err(StoreError::Locked { .. }) => done.could_not_mend = true,
         Err(error) => {
-            tracing::warn!("cannot mend the damaged file: {error}");
             done.could_not_mend = true;
+            done.unwritable = Some(Some(error.into()));
         }
     }
     done
@@ -173,6 +177,7 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
                 if committed == Committed::Written {
                     done.latency = Some(started.elapsed());
                     done.problem = Some(None);
+                    done.unwritable = Some(None);
                 }
                 done.document = file.known().cloned();
                 done.recoveries = file.take_recoveries();
@@ -191,6 +196,7 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
                 let is_about_file = error.is_about_content();
                 let error = Error::from(error);
                 done.problem = is_about_file.then(|| Some(error.clone()));
+                done.unwritable = (!is_about_file).then(|| Some(error.clone()));
                 done.answers.extend(batch.fail(&error));
                 return batch.leave_unwritten(done, file);
             }
@@ -206,6 +212,7 @@ impl Done {
             answers: Vec::new(),
             latency: None,
             problem: None,
+            unwritable: None,
             could_not_mend: false,
             suspects: Vec::new(),
             could_write: false,

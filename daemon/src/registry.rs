@@ -54,6 +54,8 @@ pub(crate) struct Snapshot {
     changes: Vector<Waiting>,
     /// Why the file cannot be used now, and what is shown instead.
     pub(crate) problem: Option<(Error, Source)>,
+    /// Why the file could not be written, the last time that was tried.
+    pub(crate) unwritable: Option<Error>,
     /// What was wrong with it and has been mended: the last of them.
     pub(crate) incidents: Vec<Warning>,
 }
@@ -61,7 +63,12 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// What is wrong with the file now.
     pub(crate) fn warnings(&self) -> Vec<Warning> {
-        self.problem.iter().map(|(error, instead)| warning(error, *instead)).collect()
+        let unreadable = self.problem.iter().map(|(error, instead)| warning(error, *instead));
+        let unwritable = self.unwritable.iter().map(|error| Warning {
+            code: error.code,
+            message: format!("the last write failed: {}", error.message),
+        });
+        unreadable.chain(unwritable).collect()
     }
 
     /// The revision after which all changes are kept.
@@ -133,6 +140,7 @@ impl Registry {
             revision: 0,
             changes: Vector::new(),
             problem,
+            unwritable: None,
             incidents: Vec::new(),
         };
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
@@ -431,6 +439,15 @@ impl Owner {
         }
         if let Some(problem) = done.problem {
             self.note_problem(problem);
+        }
+        if let Some(unwritable) = done.unwritable
+            && unwritable != self.snapshot.unwritable
+        {
+            match &unwritable {
+                Some(error) => tracing::error!("cannot write: {}", error.message),
+                None => tracing::info!("could write again"),
+            }
+            self.snapshot.unwritable = unwritable;
         }
         if done.could_not_mend {
             self.damaged_looks = 0;

@@ -199,6 +199,11 @@ impl Session {
                     self.subscriptions.take_in(self.outbox.is_stalled());
                 }
                 read = reader.read(&mut chunk), if may_read => match read? {
+                    // A subscriber that has only finished sending is still told; of one that has
+                    // gone nothing would be heard until something is sent to it.
+                    0 if !self.subscriptions.is_empty() && platform::is_gone(&stream) => {
+                        return Ok(());
+                    }
                     0 => {
                         self.has_ended = true;
                         self.splitter.end();

@@ -37,7 +37,7 @@ pub(crate) async fn run(session: &Session, arguments: Events) -> Result<()> {
 }
 
 /// Prints an event; tells whether anybody still reads.
-fn print(session: &Session, event: &Event) -> Result<bool> {
+pub(crate) fn print(session: &Session, event: &Event) -> Result<bool> {
     if !session.output.json {
         return session.output.lines(&lines(event));
     }

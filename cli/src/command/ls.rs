@@ -7,7 +7,7 @@ use argus_proto::Record;
 use argus_proto::collection::WATCHERS;
 use comfy_table::{Cell, Color};
 
-use super::{Session, folder};
+use super::{Session, folder, watch};
 use crate::args::Ls;
 use crate::output::printable;
 use crate::table::{ago, table};
@@ -17,6 +17,9 @@ const HEADINGS: [&str; 7] = ["ID", "ENDPOINT", "PID", "STATE", "AGE", "HEARTBEAT
 pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let list =
         List { cwd: arguments.cwd.as_deref().map(folder).transpose()?, by_cwd: arguments.by_cwd };
+    if arguments.watch {
+        return watch::run(session, list).await;
+    }
     let is_filtered = list != List::default();
     let listing = session.client.list(list).await?;
     session.output.route_warning(&session.client, true);
@@ -27,12 +30,13 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
         anstream::eprintln!("nobody{which} is registered in {registry}");
     }
     session.output.data(&listing, |listing: &Listing| {
-        if listing.records.is_empty() {
-            return String::new();
-        }
-        let now = clock::wall_ms();
-        table(&HEADINGS, listing.records.iter().map(|listed| row(listed, now)).collect())
+        if listing.records.is_empty() { String::new() } else { text(listing, clock::wall_ms()) }
     })
+}
+
+/// The records as a table.
+pub(crate) fn text(listing: &Listing, now: u64) -> String {
+    table(&HEADINGS, listing.records.iter().map(|listed| row(listed, now)).collect())
 }
 
 fn row(listed: &Listed, now: u64) -> Vec<Cell> {

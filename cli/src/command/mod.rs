@@ -12,6 +12,8 @@ pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod status;
+pub(crate) mod wait;
+pub(crate) mod watch;
 
 use std::path::Path;
 
@@ -43,6 +45,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
         Command::Status => status::run(&session).await,
+        Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
         Command::Completions(_) | Command::Man(_) => Ok(()),

@@ -60,14 +60,17 @@ pub struct Warning {
 }
 
 impl List {
+    /// Whether a record is among those that are asked for.
+    pub fn includes(&self, record: &Record) -> bool {
+        has_cwd(record, self.cwd.as_deref()) && in_cwd(record, self.by_cwd.as_deref())
+    }
+
     /// Looks them up. The cursor and the warnings are for the caller to add.
     pub fn answer(&self, document: &Document, context: Context<'_>) -> Listing {
         let records = document
             .records
             .iter()
-            .filter(|(_, record)| {
-                has_cwd(record, self.cwd.as_deref()) && in_cwd(record, self.by_cwd.as_deref())
-            })
+            .filter(|(_, record)| self.includes(record))
             .map(|(id, record)| Listed {
                 id: id.to_string(),
                 record: record.json(),

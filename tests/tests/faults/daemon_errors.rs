@@ -156,10 +156,13 @@ fn a_heartbeat_is_kept_until_the_disk_takes_it() {
         assert_eq!(daemon.bytes(), before);
         assert_eq!(daemon.records()[0].1["updatedAt"], refreshed);
     }
+    let warnings = |daemon: &mut Daemon| daemon.rpc.result("status", json!({}))["warnings"].clone();
+    assert_eq!(warnings(&mut daemon)[0]["code"], "E_IO", "it is told also to who only reads");
     drop(failing);
     until("the heartbeat is in the file", || {
         (daemon.records_in_file()[0].1["updatedAt"] == refreshed).then_some(())
     });
+    until("the warning goes", || (warnings(&mut daemon) == json!([])).then_some(()));
     assert_eq!(daemon.records(), daemon.records_in_file());
 }
 
