@@ -99,7 +99,7 @@ pub(crate) fn start(
                 Job::Look => look(&mut file),
                 Job::Mend => mend(&mut file),
             };
-            if registry.blocking_send(Message::Done(done)).is_err() {
+            if registry.blocking_send(Message::Done(Box::new(done))).is_err() {
                 return;
             }
         }

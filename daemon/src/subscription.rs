@@ -14,7 +14,8 @@ use argus_proto::method::{List, Listed};
 use tokio::time::Instant;
 
 use crate::backlog::{BYTES_MAX, Backlog, Overflow, Waiting};
-use crate::registry::{Registry, Snapshot};
+use crate::registry::Registry;
+use crate::snapshot::Snapshot;
 
 /// How often a subscriber learns where the collection stands, though nothing concerns it.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(15);
