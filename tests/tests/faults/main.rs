@@ -13,6 +13,7 @@ mod daemon_errors;
 mod descriptors;
 mod errors;
 mod full_disk;
+mod heartbeats;
 mod legacy;
 mod mounts;
 mod namespaces;
