@@ -36,6 +36,7 @@ pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
             &format!("argusd {}, pid {}, up {}", report.version, report.pid, age(report.uptime_ms)),
         ),
         field("sessions", &report.sessions.to_string()),
+        field("subscribers", &report.subscribers.to_string()),
     ];
     for collection in &report.collections {
         lines.push(field(
