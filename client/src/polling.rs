@@ -3,7 +3,7 @@
 use argus_proto::document::Document;
 use argus_proto::engine::{Change, Reason, differences};
 use argus_proto::event::{Event, EventKind};
-use argus_proto::method::{List, Subscribe};
+use argus_proto::method::{Listed, Subscribe};
 use argus_store::RegistryFile;
 
 use crate::direct::Direct;
@@ -62,8 +62,9 @@ impl Polling {
     }
 
     fn everything(&self, document: &Document) -> Event {
-        let mut records = List::default().answer(document, self.direct.context()).records;
-        records.retain(|listed| self.subscribe.concerns(&listed.id));
+        let context = self.direct.context();
+        let all = document.records.iter().filter(|(id, _)| self.subscribe.concerns(id));
+        let records = all.map(|(id, record)| Listed::new(id, record, context)).collect();
         Event { records: Some(records), ..self.event(EventKind::Resync) }
     }
 

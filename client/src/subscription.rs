@@ -18,7 +18,7 @@ use argus_proto::method::{Subscribe, Subscribed};
 use argus_proto::wire::binary::{self, BINCODE, ClientMessage, ServerMessage};
 use argus_proto::wire::{Piece, Splitter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::client::Client;
 use crate::handshake::{Failure, HELLO_ID, Opened};
@@ -32,6 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const BACKOFF: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 64 * 1024;
+/// A daemon sends something every 15 s.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
 
 /// What happens to a collection, one event after the other.
 ///
@@ -81,9 +83,10 @@ impl Subscription {
                     sleep_until(self.next_attempt).await;
                     self.begin().await?;
                 }
-                Source::Daemon(feed) => match feed.next().await {
-                    Ok(event) => self.take(event),
-                    Err(_) => self.source = Source::None,
+                // A daemon that says nothing at all hangs, since there are bookmarks.
+                Source::Daemon(feed) => match timeout_at(feed.silent_until, feed.next()).await {
+                    Ok(Ok(event)) => self.take(event),
+                    Ok(Err(_)) | Err(_) => self.source = Source::None,
                 },
                 Source::File { polling, look_at } => {
                     sleep_until(*look_at).await;
@@ -178,6 +181,8 @@ struct Feed {
     stream: Stream,
     splitter: Splitter,
     chunk: Vec<u8>,
+    /// When the daemon has said nothing for too long.
+    silent_until: Instant,
 }
 
 impl Feed {
@@ -186,7 +191,8 @@ impl Feed {
         let message = ClientMessage { id: HELLO_ID + 1, call };
         let frame = binary::frame(&binary::encode_request(&message)?);
         (&stream).write_all(&frame).await.map_err(ended)?;
-        let mut feed = Feed { stream, splitter, chunk: vec![0; READ_BYTES] };
+        let silent_until = Instant::now() + SILENCE_MAX;
+        let mut feed = Feed { stream, splitter, chunk: vec![0; READ_BYTES], silent_until };
         match feed.read().await? {
             ServerMessage::Answer { result, .. } => match result? {
                 Answer::Subscribe(subscribed) => Ok((feed, subscribed)),
@@ -199,7 +205,10 @@ impl Feed {
     /// Given up, it has lost nothing.
     async fn next(&mut self) -> Result<Event> {
         match self.read().await? {
-            ServerMessage::Event(event) => Ok(*event),
+            ServerMessage::Event(event) => {
+                self.silent_until = Instant::now() + SILENCE_MAX;
+                Ok(*event)
+            }
             ServerMessage::Answer { .. } => Err(unexpected()),
         }
     }

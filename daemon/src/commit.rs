@@ -52,10 +52,10 @@ pub(crate) struct Memory {
 pub(crate) enum Job {
     /// Make these durable, and what memory is ahead of the file by, as one write.
     Commit(Vec<Pending>, Box<Memory>, Vec<Suspect>),
-    /// Look whether somebody else wrote the file.
-    Look,
-    /// Write the file again, which was damaged.
-    Mend,
+    /// Look whether somebody else wrote the file, since it was this.
+    Look(Document),
+    /// Write the file again, which was damaged, since it was this.
+    Mend(Document),
 }
 
 /// What became of a job.
@@ -96,8 +96,8 @@ pub(crate) fn start(
                 Job::Commit(pending, memory, suspects) => {
                     commit(&mut file, Batch::new(collection, pending, *memory, suspects))
                 }
-                Job::Look => look(&mut file),
-                Job::Mend => mend(&mut file),
+                Job::Look(base) => look(&mut file, &base),
+                Job::Mend(base) => mend(&mut file, &base),
             };
             if registry.blocking_send(Message::Done(Box::new(done))).is_err() {
                 return;
@@ -119,17 +119,20 @@ impl Drop for EndOnPanic {
     }
 }
 
-fn look(file: &mut RegistryFile) -> Done {
+/// What others have made of the document that readers were shown last. Compared with that and with
+/// nothing else, so that no way by which a document gets here is without its events.
+fn external_changes(base: &Document, document: &Document) -> Vec<Change> {
+    engine::differences(base, document, Reason::External)
+}
+
+fn look(file: &mut RegistryFile, base: &Document) -> Done {
     let mut done = Done::nothing();
     if !file.has_changed() {
         return done;
     }
-    let before = file.known().cloned();
     match file.reload() {
         Ok(document) => {
-            if let Some(before) = before {
-                done.changes = engine::differences(&before, &document, Reason::External);
-            }
+            done.changes = external_changes(base, &document);
             done.document = Some(document);
             done.problem = Some(None);
         }
@@ -139,7 +142,7 @@ fn look(file: &mut RegistryFile) -> Done {
 }
 
 /// Replaces a damaged file by what there is in its place.
-fn mend(file: &mut RegistryFile) -> Done {
+fn mend(file: &mut RegistryFile, base: &Document) -> Done {
     struct AsItWas;
     impl Transaction for AsItWas {
         fn apply(&mut self, document: &Document) -> Option<Document> {
@@ -151,6 +154,8 @@ fn mend(file: &mut RegistryFile) -> Done {
     match file.update(SHORT_LOCK_WAIT, &mut AsItWas) {
         Ok(_) => {
             done.document = file.known().cloned();
+            let document = done.document.as_ref();
+            done.changes = document.map_or_else(Vec::new, |now| external_changes(base, now));
             done.problem = Some(None);
             done.unwritable = Some(None);
             done.recoveries = file.take_recoveries();
@@ -228,8 +233,6 @@ struct Batch {
     memory: Memory,
     /// Those whose process has ended, or that were not heard of for too long.
     suspects: Vec<Suspect>,
-    /// So many of `changes`, the first, are others'.
-    external: usize,
     changes: Vec<Change>,
 }
 
@@ -251,7 +254,7 @@ impl Batch {
             .into_iter()
             .map(|pending| Entry { pending, outcome: None, differs: false })
             .collect();
-        Batch { collection, entries, memory, suspects, external: 0, changes: Vec::new() }
+        Batch { collection, entries, memory, suspects, changes: Vec::new() }
     }
 
     /// Until the first of them has to be told that it waited in vain.
@@ -288,10 +291,11 @@ impl Batch {
     }
 
     /// Nothing was written; what others wrote was read all the same.
-    fn leave_unwritten(mut self, mut done: Done, file: &RegistryFile) -> Done {
-        self.changes.truncate(self.external);
-        done.changes = self.changes;
-        done.document = file.known().cloned();
+    fn leave_unwritten(self, mut done: Done, file: &RegistryFile) -> Done {
+        if let Some(document) = file.known() {
+            done.changes = external_changes(&self.memory.base, document);
+            done.document = Some(document.clone());
+        }
         done
     }
 
@@ -309,22 +313,18 @@ impl Batch {
 }
 
 impl Transaction for Batch {
-    fn notice(&mut self, before: &Document, now: &Document) {
-        // Before our own, and kept when those are applied anew: what is known has moved on.
-        self.changes.truncate(self.external);
-        self.changes.extend(engine::differences(before, now, Reason::External));
-        self.external = self.changes.len();
-    }
-
     fn apply(&mut self, document: &Document) -> Option<Document> {
         let now = clock::wall_ms();
-        self.changes.truncate(self.external);
+        // What others wrote comes before our own, which is applied to it.
+        self.changes = external_changes(&self.memory.base, document);
         let mut next = merge(&self.memory.base, document, &self.memory.document, self.collection);
         let (without_suspects, reaped) = reap(&next, &self.suspects, self.context(now, 0));
         next = without_suspects;
         self.changes.extend(reaped);
         let mut differs = !next.is_copy_of(document);
         for at in 0..self.entries.len() {
+            // It may have been applied before, to what was there then.
+            self.entries[at].differs = false;
             let entry = &self.entries[at];
             if let Some(error) = entry.pending.limits.passed() {
                 self.entries[at].outcome = Some(Err(error));

@@ -190,7 +190,9 @@ impl Owner {
             _ => error,
         })?;
         self.snapshot.document = outcome.document;
-        self.vigil.hear(&id, now, Instant::now());
+        if let Answer::Heartbeat(refreshed) = &outcome.answer {
+            self.vigil.hear(&id, refreshed.updated_at, Instant::now());
+        }
         self.note_unwritten();
         self.publish();
         self.pulse.heartbeats.send_replace(());
@@ -215,8 +217,8 @@ impl Owner {
             return;
         }
         let job = match start {
-            Start::Look => Job::Look,
-            Start::Mend => Job::Mend,
+            Start::Look => Job::Look(self.base.clone()),
+            Start::Mend => Job::Mend(self.base.clone()),
             Start::Commit => {
                 let suspects = self.vigil.suspects(Instant::now());
                 let is_ahead = self.unwritten_since.is_some();

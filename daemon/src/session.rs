@@ -176,7 +176,7 @@ impl Session {
         let mut ending = false;
         loop {
             self.start_requests();
-            self.start_events();
+            self.start_events()?;
             let is_idle =
                 self.in_flight.is_empty() && self.held.is_none() && self.subscribed.is_none();
             let is_over = ending || (self.has_ended && self.subscriptions.is_empty());
@@ -221,23 +221,23 @@ impl Session {
         }
     }
 
-    /// Sends what there is to tell, as much as fits into one write or so.
-    fn start_events(&mut self) {
+    /// Sends what there is to tell, as much as fits into one write or so. What cannot be sent ends
+    /// the connection: left out, it would be a gap that nobody sees.
+    fn start_events(&mut self) -> io::Result<()> {
         if !self.outbox.is_empty() {
-            return;
+            return Ok(());
         }
         if let Some(answer) = self.subscribed.take() {
-            return self.outbox.put(answer);
+            self.outbox.put(answer);
+            return Ok(());
         }
         let mut bytes = Vec::new();
         while bytes.len() < EVENTS_BYTES {
             let Some(event) = self.subscriptions.next() else { break };
-            match write_event(self.encoding, event) {
-                Ok(message) => bytes.extend(message),
-                Err(error) => tracing::error!(%error, "an event could not be sent"),
-            }
+            bytes.extend(write_event(self.encoding, event).map_err(io::Error::other)?);
         }
         self.outbox.put(Outgoing::new(bytes));
+        Ok(())
     }
 
     fn has_room(&self) -> bool {

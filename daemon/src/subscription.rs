@@ -9,8 +9,8 @@ use std::time::Duration;
 use argus_proto::document::Document;
 use argus_proto::error::Result;
 use argus_proto::event::{Event, EventKind};
+use argus_proto::method::Listed;
 use argus_proto::method::subscribe::{Mode, Subscribe, Subscribed};
-use argus_proto::method::{List, Listed};
 use tokio::time::Instant;
 
 use crate::backlog::{BYTES_MAX, Backlog, Overflow, Waiting};
@@ -101,6 +101,7 @@ impl Subscription {
             self.event(EventKind::Closed, self.told)
         } else if self.has_gap {
             self.has_gap = false;
+            self.backlog = Backlog::default();
             self.seen = snapshot.revision;
             if let Some(before) = &mut self.heartbeats {
                 *before = snapshot.document.clone();
@@ -181,6 +182,9 @@ impl Subscription {
             {
                 let heartbeat = Waiting::heartbeat(id, Arc::clone(new), snapshot.revision);
                 // What does not fit is told at its next heartbeat.
+                if self.backlog.bytes() + heartbeat.bytes() > BYTES_MAX {
+                    return;
+                }
                 let _ = self.backlog.push(heartbeat);
             }
         }
@@ -191,9 +195,9 @@ impl Subscription {
     }
 
     fn records(&self, snapshot: &Snapshot) -> Vec<Listed> {
-        let mut records = self.registry.list(&List::default(), snapshot, 0).records;
-        records.retain(|listed| self.concerns(&listed.id));
-        records
+        let context = self.registry.context(0);
+        let all = snapshot.document.records.iter().filter(|(id, _)| self.concerns(id));
+        all.map(|(id, record)| Listed::new(id, record, context)).collect()
     }
 
     fn event(&self, kind: EventKind, revision: u64) -> Event {

@@ -40,6 +40,8 @@ pub(crate) struct Vigil {
     descriptors_left: usize,
     messages: mpsc::Sender<Message>,
     looked: Instant,
+    /// How many of those whose end nobody tells were looked at in this round.
+    looked_at: usize,
     /// Before this no suspects are named again.
     not_before: Instant,
     /// When those whose end was seen are to be named.
@@ -80,6 +82,7 @@ impl Vigil {
             descriptors_left: descriptors,
             messages,
             looked: now,
+            looked_at: 0,
             not_before: now,
             due: None,
         }
@@ -123,15 +126,8 @@ impl Vigil {
     /// refreshed in the name of their process.
     pub(crate) fn look(&mut self, now: Instant) -> Vec<Arc<str>> {
         let Some(ttl) = self.ttl else { return Vec::new() };
-        if now - self.looked > PAUSE_MAX {
-            // Their heartbeats have been waiting in the socket, or they were stopped as well.
-            self.watched.values_mut().for_each(|watched| watched.heard = now);
-        }
-        self.looked = now;
-        let unwatched = self.watched.values_mut().filter(|watched| watched.is_looked_at());
-        for watched in unwatched.take(LOOKS_MAX) {
-            watched.has_ended = watched.verdict() == Verdict::Dead;
-        }
+        self.forgive_after_a_pause(now);
+        self.look_at_some();
         let is_suspect = |watched: &Watched| watched.has_ended || watched.is_silent(now, ttl);
         if self.due.is_none() && self.watched.values().any(is_suspect) {
             self.due = Some(now);
@@ -152,6 +148,7 @@ impl Vigil {
         if now < due {
             return Vec::new();
         }
+        self.forgive_after_a_pause(now);
         self.due = None;
         self.not_before = now + RETRY_AFTER;
         let suspect = |(id, watched): (&Arc<str>, &Watched)| {
@@ -179,6 +176,8 @@ impl Vigil {
         for suspect in suspects {
             if let Some(watched) = self.watched.get_mut(&suspect.id) {
                 if was_written {
+                    // Nobody tells of its end any more, so it is looked at from now on.
+                    self.descriptors_left += usize::from(watched.watch.take().is_some());
                     watched.has_ended = false;
                     watched.heard = now;
                 } else {
@@ -186,6 +185,26 @@ impl Vigil {
                 }
             }
         }
+    }
+
+    /// If this daemon itself was stopped, their heartbeats have been waiting in the socket, or they
+    /// were stopped as well.
+    fn forgive_after_a_pause(&mut self, now: Instant) {
+        if now - self.looked > PAUSE_MAX {
+            self.watched.values_mut().for_each(|watched| watched.heard = now);
+        }
+        self.looked = now;
+    }
+
+    /// Looks at those whose end nobody tells: at so many, and at the others the next time.
+    fn look_at_some(&mut self) {
+        let unwatched = self.watched.values_mut().filter(|watched| watched.is_looked_at());
+        let mut looked_at = 0;
+        for watched in unwatched.skip(self.looked_at).take(LOOKS_MAX) {
+            watched.has_ended = watched.verdict() == Verdict::Dead;
+            looked_at += 1;
+        }
+        self.looked_at = if looked_at < LOOKS_MAX { 0 } else { self.looked_at + LOOKS_MAX };
     }
 
     fn note(&mut self, id: Arc<str>, record: &Record, now: Instant) {

@@ -75,9 +75,6 @@ pub struct Reading {
 
 /// A change in the making. All functions are called under the locks.
 pub trait Transaction {
-    /// Told first, where others have written the file since it was last seen.
-    fn notice(&mut self, _before: &Document, _now: &Document) {}
-
     /// Makes the next document of the one on disk; `None` where nothing changes.
     fn apply(&mut self, document: &Document) -> Option<Document>;
 
@@ -243,7 +240,7 @@ impl RegistryFile {
         transaction: &mut impl Transaction,
     ) -> StoreResult<Attempt> {
         let stamp = self.stamp();
-        let (current, damage) = self.current(transaction)?;
+        let (current, damage) = self.current()?;
         let next = match transaction.apply(&current) {
             Some(next) => next,
             None if self.is_uncertain => current.clone(),
@@ -293,16 +290,12 @@ impl RegistryFile {
         Ok(Attempt::Ended(Committed::Written))
     }
 
-    /// What the transaction is to be applied to; tells it first what others have changed.
-    fn current(
-        &mut self,
-        transaction: &mut impl Transaction,
-    ) -> StoreResult<(Document, Option<Damage>)> {
-        let before = self.known.as_ref().map(|known| (known.stamp, known.document.clone()));
+    /// What a transaction is to be applied to.
+    fn current(&mut self) -> StoreResult<(Document, Option<Damage>)> {
         let mut attempt = 1;
-        let current = loop {
+        loop {
             match self.reload() {
-                Ok(document) => break (document, None),
+                Ok(document) => return Ok((document, None)),
                 Err(StoreError::Unreadable { source, .. }) if source.code() == Code::Corrupt => {
                     // Somebody may be writing in place, without a lock.
                     if attempt < TORN_READS_MAX {
@@ -311,18 +304,11 @@ impl RegistryFile {
                         continue;
                     }
                     let (document, from) = self.fallback(true);
-                    break (document, Some(Damage::unreadable(&source, from)));
+                    return Ok((document, Some(Damage::unreadable(&source, from))));
                 }
                 Err(error) => return Err(error),
             }
-        };
-        let stamp = self.known.as_ref().and_then(|known| known.stamp);
-        if let Some((stamp_before, before)) = before
-            && (self.is_uncertain || stamp_before != stamp)
-        {
-            transaction.notice(&before, &current.0);
         }
-        Ok(current)
     }
 
     /// Whoever repeats a change is told that it is there already; then it has to last.

@@ -59,6 +59,18 @@ pub struct Warning {
     pub message: String,
 }
 
+impl Listed {
+    /// A record as it is listed.
+    pub fn new(id: &str, record: &Record, context: Context<'_>) -> Self {
+        Listed {
+            id: id.to_owned(),
+            record: record.json(),
+            state: state(record, context.collection.ttl, context.now, context.machine),
+            etag: record.etag().to_owned(),
+        }
+    }
+}
+
 impl List {
     /// Whether a record is among those that are asked for.
     pub fn includes(&self, record: &Record) -> bool {
@@ -71,12 +83,7 @@ impl List {
             .records
             .iter()
             .filter(|(_, record)| self.includes(record))
-            .map(|(id, record)| Listed {
-                id: id.to_string(),
-                record: record.json(),
-                state: state(record, context.collection.ttl, context.now, context.machine),
-                etag: record.etag().to_owned(),
-            })
+            .map(|(id, record)| Listed::new(id, record, context))
             .collect();
         Listing { records, cursor: None, warnings: Vec::new() }
     }

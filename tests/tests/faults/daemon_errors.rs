@@ -187,3 +187,25 @@ fn a_file_that_cannot_be_read_is_told_for_as_long_as_it_is_so() {
     assert_eq!(warnings(&mut daemon), json!([]));
     assert_eq!(daemon.records().len(), 2);
 }
+
+/// Seen to fail, by a commit that is begun for ever, where what was applied once counted as applied
+/// again.
+#[test]
+fn a_change_whose_time_runs_out_on_a_slow_disk_is_left_out_and_the_others_are_written() {
+    let mut daemon = Daemon::start();
+    daemon.announce("kept");
+    let slow = Fault { calls: "fsync", effect: "delay_enter=2000000", when: "1".to_owned() };
+    let slowing = slow.attach(daemon.commit_thread);
+    // Written with the change, and worth a write without it.
+    let refreshed = daemon.rpc.result("heartbeat", json!({ "id": "kept" }))["updatedAt"].clone();
+    let deadline = argus_presence::clock::monotonic_ms() + 700;
+    let late = json!({ "record": { "id": "late" }, "deadline": deadline });
+    let answer = daemon.rpc.call("announce", late);
+    assert_eq!(answer["error"]["data"]["code"], "E_TIMEOUT", "{answer}");
+    drop(slowing);
+    assert!(daemon.announce("next")["error"].is_null());
+    let records = daemon.records_in_file();
+    let ids: Vec<&str> = records.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["kept", "next"]);
+    assert_eq!(records[0].1["updatedAt"], refreshed);
+}

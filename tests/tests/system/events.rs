@@ -425,3 +425,19 @@ impl Server {
         });
     }
 }
+
+/// Seen to fail with events that were made of what the store knew and not of what was shown.
+#[test]
+fn a_file_that_was_damaged_when_the_daemon_started_is_no_gap_when_it_is_mended() {
+    let context = TestContext::new();
+    fs::write(context.registry(), "{\"version\":2}").expect("own folder");
+    context.start_daemon();
+    let mut subscriber = Subscriber::new(&context, json!({}));
+    assert_eq!(subscriber.answer["records"], json!([]));
+    let mended = json!({ "version": 1, "updatedAt": 1, "watchers": { "old": {
+        "id": "old", "host": "h", "port": 1, "pid": std::process::id(),
+        "startedAt": 1, "updatedAt": 1,
+    } } });
+    fs::write(context.registry(), mended.to_string()).expect("own folder");
+    assert_eq!(subscriber.told(), told("added", "old", "external", 1));
+}
