@@ -14,6 +14,7 @@ pub mod folder;
 pub mod holder;
 mod keeper;
 pub mod kernel_lock;
+mod lock_queue;
 pub mod lockfile;
 mod paths;
 mod platform;
