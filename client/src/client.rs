@@ -237,10 +237,10 @@ impl Client {
         Subscription::new(self.clone(), subscribe)
     }
 
-    /// Makes sure that there is a daemon, as a change does.
-    pub(crate) async fn connect(&self) -> Result<()> {
+    /// Makes sure that there is a daemon.
+    pub(crate) async fn connect(&self, may_spawn: bool) -> Result<()> {
         let insist = self.inner.options.mode == Mode::DaemonOnly;
-        self.inner.link.connection(true, insist).await.map(drop)
+        self.inner.link.connection(may_spawn, insist).await.map(drop)
     }
 
     pub(crate) fn direct(&self) -> Direct {

@@ -44,6 +44,7 @@ pub struct Subscription {
     client: Client,
     subscribe: Subscribe,
     source: Source,
+    has_begun: bool,
     arrived: VecDeque<Event>,
     /// When to look for a daemon again.
     next_attempt: Instant,
@@ -62,6 +63,7 @@ impl Subscription {
             client,
             subscribe,
             source: Source::None,
+            has_begun: false,
             arrived: VecDeque::new(),
             next_attempt: Instant::now(),
             backoff: Duration::ZERO,
@@ -127,7 +129,9 @@ impl Subscription {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
-        if error.code == Code::Usage || self.client.options().mode == Mode::DaemonOnly {
+        if matches!(error.code, Code::Usage | Code::Invalid)
+            || self.client.options().mode == Mode::DaemonOnly
+        {
             return Err(error);
         }
         if !matches!(self.source, Source::File { .. }) {
@@ -136,6 +140,7 @@ impl Subscription {
             let polling = Polling::new(self.client.direct(), self.subscribe.clone());
             let polling = Arc::new(Mutex::new(polling));
             self.source = Source::File { polling, look_at: Instant::now() };
+            self.has_begun = true;
         }
         Ok(())
     }
@@ -144,8 +149,10 @@ impl Subscription {
         if self.client.options().mode == Mode::Direct {
             return Err(Error::new(Code::Unreachable, "in direct mode no daemon is asked"));
         }
-        // That one is running, or started, is seen to as for any call.
-        self.client.connect().await?;
+        // One is started for who begins to follow, not by who has been following: a daemon that
+        // somebody stops stays stopped.
+        let may_spawn = !self.has_begun || self.client.options().mode == Mode::DaemonOnly;
+        self.client.connect(may_spawn).await?;
         let socket = self.client.paths().socket();
         let opened = Opened::open(&socket, &self.client.options().name).await;
         let opened = opened.map_err(|failure| match failure {
@@ -159,6 +166,7 @@ impl Subscription {
         let (feed, subscribed) = timeout(REQUEST_DEADLINE, Feed::begin(opened, call))
             .await
             .map_err(|_| Error::new(Code::Timeout, "argusd does not answer"))??;
+        self.has_begun = true;
         self.source = Source::Daemon(feed);
         self.subscribe.since = Some(subscribed.cursor.clone());
         let revision = subscribed.revision();

@@ -360,7 +360,10 @@ impl RegistryFile {
             .flatten()
             .filter(|(stamp, _)| stamp.is_some())
             .map(|(_, document)| (document, Source::LastGood));
+        // Where the file had been removed, that is the newest, and has no time.
+        let was_removed = self.known.as_ref().is_some_and(|known| known.stamp.is_none());
         last_good
+            .filter(|_| !was_removed)
             .into_iter()
             .chain(memory)
             .max_by_key(|(document, _)| document.updated_at())

@@ -31,25 +31,22 @@ pub(crate) async fn run(session: &Session, arguments: Wait) -> Result<()> {
     let ids = Some(vec![arguments.id.clone()]);
     let mut events = session.client.subscribe(Subscribe { ids, ..Subscribe::default() });
     let what = arguments.wait_for.name();
-    timeout_at(until, wait(session, &arguments, &mut events)).await.unwrap_or_else(|_| {
-        let seconds = arguments.timeout.as_secs_f32();
-        let message = format!("`{}` is not {what} after {seconds:.1} s", arguments.id);
-        Err(Error::new(Code::Timeout, message).hint(format!("argus get {}", arguments.id)))
-    })?;
+    // The first event is what there is: from here on nothing is missed. However short the wait, it
+    // is looked once.
+    events.next().await?;
+    if !is_so(session, &arguments).await? {
+        timeout_at(until, wait(session, &arguments, &mut events)).await.unwrap_or_else(|_| {
+            let seconds = arguments.timeout.as_secs_f32();
+            let message = format!("`{}` is not {what} after {seconds:.1} s", arguments.id);
+            Err(Error::new(Code::Timeout, message).hint("argus ls"))
+        })?;
+    }
     let waited = Waited { id: arguments.id, wait_for: what };
     session.output.data(&waited, |waited| waited.id.clone())
 }
 
 async fn wait(session: &Session, arguments: &Wait, events: &mut Subscription) -> Result<()> {
     loop {
-        let is_so = match arguments.wait_for {
-            WaitFor::Present => is_present(session, &arguments.id).await?,
-            WaitFor::Gone => !is_present(session, &arguments.id).await?,
-            WaitFor::Reachable => answers(session, &arguments.id).await?,
-        };
-        if is_so {
-            return Ok(());
-        }
         let pause = match arguments.wait_for {
             WaitFor::Reachable => PROBE_PAUSE,
             _ => LOOK_EVERY,
@@ -58,6 +55,17 @@ async fn wait(session: &Session, arguments: &Wait, events: &mut Subscription) ->
             event = events.next() => drop(event?),
             () = sleep(pause) => {}
         }
+        if is_so(session, arguments).await? {
+            return Ok(());
+        }
+    }
+}
+
+async fn is_so(session: &Session, arguments: &Wait) -> Result<bool> {
+    match arguments.wait_for {
+        WaitFor::Present => is_present(session, &arguments.id).await,
+        WaitFor::Gone => is_present(session, &arguments.id).await.map(|is_present| !is_present),
+        WaitFor::Reachable => answers(session, &arguments.id).await,
     }
 }
 

@@ -20,20 +20,20 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// How a program ends that somebody has interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// The terminal's other screen, its cursor hidden. What was there before comes back when this is
+/// The terminal's other screen, its cursor hidden and long lines cut. What was there before comes back when this is
 /// dropped.
 struct Screen;
 
 impl Screen {
     fn enter(session: &Session) -> Result<Self> {
-        session.output.text("\x1b[?1049h\x1b[?25l")?;
+        session.output.text("\x1b[?1049h\x1b[?25l\x1b[?7l")?;
         Ok(Screen)
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        anstream::print!("\x1b[?25h\x1b[?1049l");
+        anstream::print!("\x1b[?7h\x1b[?25h\x1b[?1049l");
     }
 }
 

@@ -80,8 +80,9 @@ impl Subscribe {
     /// of whose changes those after `kept_from` are kept, up to `revision`.
     ///
     /// # Errors
-    /// `E_USAGE` where `since` is no cursor.
+    /// `E_USAGE` where `since` is no cursor, `E_INVALID` where an id cannot be one.
     pub fn begin(&self, epoch: &str, kept_from: u64, revision: u64) -> crate::Result<(u64, Mode)> {
+        self.ids.iter().flatten().try_for_each(|id| crate::id::check(id))?;
         let Some(since) = &self.since else { return Ok((revision, Mode::Snapshot)) };
         let since: Cursor = since.parse()?;
         if since.epoch == epoch && (kept_from..=revision).contains(&since.revision) {

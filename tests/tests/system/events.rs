@@ -392,6 +392,7 @@ fn a_script_can_wait_for_a_record_to_come_answer_and_go() {
     assert_eq!(finish(gone).code, 0);
     // What is so already is not waited for, and what does not come is told.
     assert_eq!(context.argus(&["wait", "app", "--for", "gone"]).code, 0);
+    assert_eq!(context.argus(&["wait", "app", "--for", "gone", "--timeout", "0s"]).code, 0);
     let run = context.argus(&["--json", "wait", "app", "--timeout", "50ms"]);
     assert_eq!((run.code, run.error()["code"].as_str()), (10, Some("E_TIMEOUT")));
     let run = context.argus(&["--direct", "wait", "app", "--for", "gone"]);
@@ -440,4 +441,23 @@ fn a_file_that_was_damaged_when_the_daemon_started_is_no_gap_when_it_is_mended()
     } } });
     fs::write(context.registry(), mended.to_string()).expect("own folder");
     assert_eq!(subscriber.told(), told("added", "old", "external", 1));
+}
+
+/// Seen to fail with a subscriber that starts a daemon whenever it finds none.
+#[test]
+fn a_daemon_that_is_stopped_stays_stopped_and_its_followers_go_on_with_the_file() {
+    let context = TestContext::new();
+    let client = context.client(Mode::Auto);
+    let mut events = client.subscribe(Subscribe::default());
+    events.next_event().expect("it starts a daemon");
+    assert_eq!(context.daemons().len(), 1);
+    assert_eq!(context.argus(&["daemon", "stop"]).code, 0);
+    let pid = std::process::id().to_string();
+    assert_eq!(context.argus(&["--direct", "announce", "--id", "a", "--pid", &pid]).code, 0);
+    until("it is told from the file", || {
+        let event = events.next_within(Duration::from_millis(100)).expect("it goes on")?;
+        let is_there = |event: &Event| event.records.iter().flatten().any(|it| it.id == "a");
+        (event.id.as_deref() == Some("a") || is_there(&event)).then_some(())
+    });
+    assert!(context.daemons().is_empty());
 }

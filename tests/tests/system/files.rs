@@ -445,3 +445,23 @@ fn without_home_in_the_environment_the_users_own_is_meant() {
     let registry = fs::canonicalize(&home).expect("it is there").join(".argus/registry.json");
     assert_eq!(run.data()["registry"], serde_json::json!(registry));
 }
+
+/// Seen to fail with the last good copy taken for newer than a file that was removed.
+#[test]
+fn what_went_with_a_removed_file_does_not_come_back_when_that_is_damaged() {
+    let context = TestContext::new();
+    context.start_daemon();
+    for id in ["a", "b"] {
+        assert_eq!(context.argus(&["announce", "--id", id]).code, 0);
+    }
+    fs::remove_file(context.registry()).expect("own file");
+    let listed = || context.argus(&["--json", "--daemon-only", "ls"]).data()["records"].clone();
+    until("the daemon sees that it is gone", || (listed() == serde_json::json!([])).then_some(()));
+    fs::write(context.registry(), "garbage").expect("own folder");
+    until("it is mended", || {
+        let text = fs::read_to_string(context.registry()).expect("it is there");
+        text.contains("watchers").then_some(())
+    });
+    assert!(context.ids().is_empty());
+    assert_eq!(listed(), serde_json::json!([]));
+}
