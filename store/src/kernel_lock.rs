@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
-use crate::lock_queue;
 use crate::platform;
 use crate::wait::Wait;
 
@@ -49,22 +48,22 @@ impl KernelLock {
         &self.file
     }
 
-    /// Takes the lock as soon as nobody has it, in the order in which processes came.
-    pub fn acquire(folder: &Folder, name: &str, wait: &Wait) -> StoreResult<Self> {
-        let (file, path) = (folder.lock_file(name)?, folder.path().join(name));
-        match file.try_lock() {
-            Ok(()) => return Ok(KernelLock { file, path }),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(source)) => return Err(StoreError::io("lock", &path)(source)),
-        }
-        match lock_queue::wait(&path, &file, wait.left()) {
-            Ok(Some(file)) => Ok(KernelLock { file, path }),
-            Ok(None) => {
-                let holder = platform::lock_holder(&file)
-                    .map_or_else(|| "another argus process".to_owned(), describe);
-                Err(StoreError::Locked { path, holder, age: None })
+    /// Takes the lock as soon as nobody has it.
+    pub fn acquire(folder: &Folder, name: &str, wait: &mut Wait) -> StoreResult<Self> {
+        let lock = KernelLock { file: folder.lock_file(name)?, path: folder.path().join(name) };
+        loop {
+            match lock.file.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(source)) => {
+                    return Err(StoreError::io("lock", &lock.path)(source));
+                }
+                Err(TryLockError::WouldBlock) if wait.pause() => {}
+                Err(TryLockError::WouldBlock) => {
+                    let holder = platform::lock_holder(&lock.file)
+                        .map_or_else(|| "another argus process".to_owned(), describe);
+                    return Err(StoreError::Locked { path: lock.path, holder, age: None });
+                }
             }
-            Err(source) => Err(StoreError::io("lock", &path)(source)),
         }
     }
 

@@ -14,7 +14,6 @@ pub mod folder;
 pub mod holder;
 mod keeper;
 pub mod kernel_lock;
-mod lock_queue;
 pub mod lockfile;
 mod paths;
 mod platform;
