@@ -1,8 +1,9 @@
 //! A collection's file: read without a lock, changed under both.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::Code;
@@ -51,6 +52,9 @@ pub struct RegistryFile {
 struct Known {
     /// `None`: there was no file.
     stamp: Option<Stamp>,
+    /// Kept open, so that no later file can be given its inode: within one tick of the file system's
+    /// clock such a one, of the same size, would have the same stamp.
+    _file: Option<Arc<File>>,
     document: Document,
     /// Whether it was synced here. One that was only read may be another's who was killed
     /// between his rename and his fsync.
@@ -160,9 +164,15 @@ impl RegistryFile {
             return Err(StoreError::Unreadable { path, source });
         }
         match read_file(path, self.collection) {
-            Ok((stamp, document)) => {
+            Ok((file, document)) => {
                 self.unreadable = None;
-                self.known = Some(Known { stamp, document: document.clone(), is_durable: false });
+                let (file, stamp) = file.unzip();
+                self.known = Some(Known {
+                    stamp,
+                    _file: file.map(Arc::new),
+                    document: document.clone(),
+                    is_durable: false,
+                });
                 Ok(document)
             }
             Err(error) => {
@@ -284,7 +294,8 @@ impl RegistryFile {
         }
         // Without a stamp it is read again; that it is durable is certain all the same.
         let stamp = file.metadata().ok().as_ref().map(Stamp::of);
-        self.known = Some(Known { stamp, document: next, is_durable: true });
+        let _file = Some(Arc::new(file));
+        self.known = Some(Known { stamp, _file, document: next, is_durable: true });
         self.is_uncertain = false;
         self.recoveries.extend(recovery);
         Ok(Attempt::Ended(Committed::Written))
@@ -358,7 +369,7 @@ impl RegistryFile {
         let last_good = may_use_last_good
             .then(|| read_file(&self.paths.last_good(), self.collection).ok())
             .flatten()
-            .filter(|(stamp, _)| stamp.is_some())
+            .filter(|(file, _)| file.is_some())
             .map(|(_, document)| (document, Source::LastGood));
         // Where the file had been removed, that is the newest, and has no time.
         let was_removed = self.known.as_ref().is_some_and(|known| known.stamp.is_none());
@@ -407,7 +418,10 @@ impl Drop for LastGood {
 }
 
 /// Reads and parses; a missing file is an empty document.
-fn read_file(path: &Path, collection: &Collection) -> StoreResult<(Option<Stamp>, Document)> {
+fn read_file(
+    path: &Path,
+    collection: &Collection,
+) -> StoreResult<(Option<(File, Stamp)>, Document)> {
     let file = match platform::open_to_read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -428,9 +442,10 @@ fn read_file(path: &Path, collection: &Collection) -> StoreResult<(Option<Stamp>
         return Err(unreadable(Unreadable::TooLarge(meta.len())));
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize);
-    file.take(FILE_BYTES_MAX as u64 + 1)
+    (&file)
+        .take(FILE_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(StoreError::io("read", path))?;
     let document = Document::parse(&bytes, collection).map_err(unreadable)?;
-    Ok((Some(Stamp::of(&meta)), document))
+    Ok((Some((file, Stamp::of(&meta))), document))
 }
