@@ -1,7 +1,7 @@
 //! Following the file where no daemon can be had: what others wrote is told, as differences.
 
 use argus_proto::document::Document;
-use argus_proto::engine::{Change, Reason, differences};
+use argus_proto::engine::{Change, Reason, differences, refreshed};
 use argus_proto::event::{Event, EventKind};
 use argus_proto::method::{Listed, Subscribe};
 use argus_store::RegistryFile;
@@ -77,16 +77,13 @@ impl Polling {
             }
         }
         if self.subscribe.heartbeats {
-            let refreshed = before.records.differing(&now.records).into_iter().filter(|id| {
-                let (old, new) = (before.records.get(id), now.records.get(id));
-                old.map(|old| old.etag()) == new.map(|new| new.etag())
-                    && self.subscribe.concerns(id)
-            });
-            events.extend(refreshed.filter_map(|id| {
-                let record = now.records.get(&id)?.json();
-                let event = self.event(EventKind::Heartbeat);
-                Some(Event { id: Some(id.to_string()), record: Some(record), ..event })
-            }));
+            for (id, record) in refreshed(before, now) {
+                if self.subscribe.concerns(&id) {
+                    let event = self.event(EventKind::Heartbeat);
+                    let (id, record) = (Some(id.to_string()), Some(record.json()));
+                    events.push(Event { id, record, ..event });
+                }
+            }
         }
         events
     }

@@ -6,10 +6,10 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use argus_presence::{ThisMachine, clock};
+use argus_presence::clock;
 use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::{self, Change, Context, Reason};
+use argus_proto::engine::{self, Change, Reason};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::merge::merge;
 use argus_proto::reaping::{Suspect, reap};
@@ -17,7 +17,7 @@ use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::registry::Message;
+use crate::registry::{Message, context};
 
 /// How long work that nobody waits for may wait for the locks: it can be done later, and those
 /// who come meanwhile have deadlines.
@@ -267,10 +267,6 @@ impl Batch {
             .unwrap_or(SHORT_LOCK_WAIT)
     }
 
-    fn context(&self, now: u64, caller: u32) -> Context<'static> {
-        Context { collection: self.collection, now, machine: &ThisMachine, caller }
-    }
-
     fn finish(&mut self) -> Vec<(Pending, Result<Answer>)> {
         let unanswered = || Err(Error::new(Code::Io, "the change was not applied"));
         self.entries
@@ -318,7 +314,8 @@ impl Transaction for Batch {
         // What others wrote comes before our own, which is applied to it.
         self.changes = external_changes(&self.memory.base, document);
         let mut next = merge(&self.memory.base, document, &self.memory.document, self.collection);
-        let (without_suspects, reaped) = reap(&next, &self.suspects, self.context(now, 0));
+        let (without_suspects, reaped) =
+            reap(&next, &self.suspects, context(self.collection, now, 0));
         next = without_suspects;
         self.changes.extend(reaped);
         let mut differs = !next.is_copy_of(document);
@@ -330,7 +327,7 @@ impl Transaction for Batch {
                 self.entries[at].outcome = Some(Err(error));
                 continue;
             }
-            let context = self.context(now, entry.pending.caller);
+            let context = context(self.collection, now, entry.pending.caller);
             let applied = engine::apply(&next, &entry.pending.request, context);
             let entry = &mut self.entries[at];
             entry.outcome = Some(applied.map(|outcome| {

@@ -8,11 +8,11 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use argus_presence::{ThisMachine, clock};
+use argus_presence::clock;
 use argus_proto::Answer;
 use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::{self, Context};
+use argus_proto::engine;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::merge::merge;
 use argus_proto::method::Heartbeat;
@@ -23,7 +23,7 @@ use crate::commit::{Done, EndOnPanic, Job, Memory, Pending};
 use crate::departed::Departed;
 use crate::latency::Latencies;
 use crate::pulse::Pulse;
-use crate::registry::{Message, cursor};
+use crate::registry::{Message, context, cursor};
 use crate::snapshot::Snapshot;
 use crate::vigil::Vigil;
 
@@ -182,8 +182,7 @@ impl Owner {
         }
         let id = heartbeat.id.clone();
         let now = clock::wall_ms();
-        let context =
-            Context { collection: self.collection, now, machine: &ThisMachine, caller: 0 };
+        let context = context(self.collection, now, 0);
         let applied = engine::apply(&self.snapshot.document, &heartbeat.into(), context);
         let outcome = applied.map_err(|error| match error.code {
             Code::NotFound if self.departed.contains(&id) => removed_on_purpose(error, &id),

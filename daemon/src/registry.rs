@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::Collection;
+use argus_proto::cursor::Cursor;
 use argus_proto::document::Document;
 use argus_proto::engine::Context;
 use argus_proto::error::{Code, Error, Result};
@@ -101,12 +102,7 @@ impl Registry {
 
     /// What a rule may know, at this moment.
     pub(crate) fn context(&self, caller: u32) -> Context<'static> {
-        Context {
-            collection: self.collection,
-            now: clock::wall_ms(),
-            machine: &ThisMachine,
-            caller,
-        }
+        context(self.collection, clock::wall_ms(), caller)
     }
 
     /// The records of a snapshot.
@@ -162,6 +158,12 @@ impl Registry {
     }
 }
 
+/// Where a collection stands, as clients are told.
 pub(crate) fn cursor(epoch: &str, revision: u64) -> String {
-    format!("{epoch}:{revision}")
+    Cursor { epoch: epoch.to_owned(), revision }.to_string()
+}
+
+/// What a rule may know of this machine, at a moment.
+pub(crate) fn context(collection: &Collection, now: u64, caller: u32) -> Context<'_> {
+    Context { collection, now, machine: &ThisMachine, caller }
 }

@@ -3,10 +3,10 @@
 //! It follows what is published in its session's own time, and costs the writer nothing.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::document::Document;
+use argus_proto::engine::refreshed;
 use argus_proto::error::Result;
 use argus_proto::event::{Event, EventKind};
 use argus_proto::method::Listed;
@@ -174,19 +174,16 @@ impl Subscription {
     fn note_heartbeats(&mut self, snapshot: &Snapshot) {
         let Some(before) = &mut self.heartbeats else { return };
         let before = std::mem::replace(before, snapshot.document.clone());
-        for id in before.records.differing(&snapshot.document.records) {
-            let (old, new) = (before.records.get(&id), snapshot.document.records.get(&id));
-            if let (Some(old), Some(new)) = (old, new)
-                && old.etag() == new.etag()
-                && self.concerns(&id)
-            {
-                let heartbeat = Waiting::heartbeat(id, Arc::clone(new), snapshot.revision);
-                // What does not fit is told at its next heartbeat.
-                if self.backlog.bytes() + heartbeat.bytes() > BYTES_MAX {
-                    return;
-                }
-                let _ = self.backlog.push(heartbeat);
+        for (id, record) in refreshed(&before, &snapshot.document) {
+            if !self.concerns(&id) {
+                continue;
             }
+            let heartbeat = Waiting::heartbeat(id, record, snapshot.revision);
+            // What does not fit is told at its next heartbeat.
+            if self.backlog.bytes() + heartbeat.bytes() > BYTES_MAX {
+                return;
+            }
+            let _ = self.backlog.push(heartbeat);
         }
     }
 

@@ -100,6 +100,15 @@ pub fn differences(before: &Document, after: &Document, reason: Reason) -> Vec<C
     before.records.differing(&after.records).into_iter().filter_map(change).collect()
 }
 
+/// The records that are as they were, at another time: what heartbeats are told of.
+pub fn refreshed(before: &Document, after: &Document) -> Vec<(Arc<str>, Arc<Record>)> {
+    let is_refreshed = |id: Arc<str>| {
+        let (before, after) = (before.records.get(&id)?, after.records.get(&id)?);
+        (before.etag() == after.etag()).then(|| (id, after.clone()))
+    };
+    before.records.differing(&after.records).into_iter().filter_map(is_refreshed).collect()
+}
+
 /// Applies a change to a document.
 pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Result<Outcome> {
     let mut step = Step::new(document, context);
