@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 /// What a record holds. Every announcement of a history has a value of its own.
@@ -23,7 +24,7 @@ pub fn now() -> u64 {
 }
 
 /// What is asked of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// It shall hold this value.
     Announce(Value),
@@ -36,7 +37,7 @@ pub enum Action {
 }
 
 /// What became of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Carried out, and this is what the answer said about the record as it was before.
     Durable(Seen),
@@ -47,7 +48,7 @@ pub enum Outcome {
 }
 
 /// What an answer tells about the record as the operation found it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// That it held this value, or, with `None`, was not there.
     Content(Option<Value>),
@@ -58,7 +59,7 @@ pub enum Seen {
 }
 
 /// Who answered, as far as the client knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// The daemon. What it shows of the changes of others may be late.
     Daemon,
@@ -69,7 +70,7 @@ pub enum Way {
 }
 
 /// One operation of one client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     /// Who asked: the name of a diary.
     pub client: usize,
@@ -205,6 +206,20 @@ fn read_outcome(line: &Json) -> Outcome {
     }
 }
 
+/// Keeps a history, to be explained again: a line an operation.
+pub fn keep(history: &[Operation], path: &Path) {
+    let line =
+        |operation| serde_json::to_string(operation).expect("it has no keys but names") + "\n";
+    let text: String = history.iter().map(line).collect();
+    std::fs::write(path, text).expect("a history can be written");
+}
+
+/// Reads what was kept.
+pub fn kept(path: &Path) -> Vec<Operation> {
+    let text = std::fs::read_to_string(path).expect("a history can be read");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is an operation")).collect()
+}
+
 /// The operations on each record, by the time at which they began.
 pub fn by_record(operations: Vec<Operation>) -> BTreeMap<String, Vec<Operation>> {
     let mut records: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
@@ -253,5 +268,9 @@ mod tests {
             assert_eq!(operation.answered == u64::MAX, operation.outcome == Outcome::Unknown);
             assert!(operation.begun <= operation.answered && operation.client == 3);
         }
+
+        let path = folder.path().join("history");
+        keep(&operations, &path);
+        assert_eq!(kept(&path), operations);
     }
 }

@@ -19,13 +19,14 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use argus_tests::history::{Action, Operation, Outcome, Seen, Way, now, read_diary};
+use argus_tests::history::{Action, Operation, Outcome, Seen, Way, keep, now, read_diary};
 use argus_tests::{TestContext, ended, executables, linearizable, signal_process, until};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
@@ -91,16 +92,19 @@ fn in_the_great_storm_every_answer_was_true_and_no_acknowledged_change_is_lost()
     storm.figures.count(&history, &storm.kinds());
     println!("{}", storm.figures);
     assert_eq!(storm.complaints, Vec::<String>::new(), "seed {seed}");
-    if let Err(violations) = linearizable::check(history) {
+    if let Err(violations) = linearizable::check(history.clone()) {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("storm-{seed}.history"));
+        keep(&history, &kept);
         let shown: Vec<String> = violations
             .iter()
             .take(3)
             .map(|violation| format!("`{}`: {}", violation.id, violation.explanation))
             .collect();
         panic!(
-            "seed {seed}: {} records cannot be explained\n{}",
+            "seed {seed}: {} records cannot be explained\n{}\n`cargo run --bin explain {}` looks again",
             violations.len(),
-            shown.join("\n")
+            shown.join("\n"),
+            kept.display()
         );
     }
     assert_eq!(debris, Vec::<String>::new(), "seed {seed}");
