@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
     Resolve(Resolve),
+    /// Run a command that is registered for as long as it runs
+    Run(Run),
     /// Wait until a record is there, gone, or answers
     Wait(Wait),
     /// Tell what happens, as it happens
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page, of argus or of one of its verbs
     Man(Man),
+    /// The process that `run` starts, until it becomes the command
+    #[command(hide = true)]
+    Gate(Gate),
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +176,66 @@ pub(crate) struct Resolve {
     /// The one that works in this folder [default: the current one]
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The command finds ARGUS_ID, ARGUS_PORT and ARGUS_REGISTRY_PATH in its \
+    environment. argus passes on the signals that it is sent, and exits as the command does: with \
+    its exit code, with 128 and the number of the signal that ended it, with 127 where there is \
+    no such command and 126 where it cannot be run. Standard output is the command's own, also with \
+    --json.")]
+pub(crate) struct Run {
+    /// The name
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: String,
+    /// Take ID-2, ID-3 ... where another live process has the name
+    #[arg(long)]
+    pub(crate) unique: bool,
+    /// The port that it will listen on; `auto` finds a free one
+    #[arg(long, value_name = "N|auto", allow_negative_numbers = true)]
+    pub(crate) port: Option<Port>,
+    /// Further fields of the record, as a JSON object; `-` reads it from standard input
+    #[arg(long, value_name = "JSON|-")]
+    pub(crate) data: Option<String>,
+    /// What to run, and its arguments
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// The port of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    Auto,
+    Fixed(u16),
+}
+
+impl std::str::FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Port::Auto),
+            number => number
+                .parse()
+                .map(Port::Fixed)
+                .map_err(|_| "a port is a number up to 65535, or `auto`".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gate {
+    /// The descriptor over which it is let through
+    pub(crate) socket: i32,
+    /// Find a free port
+    #[arg(long)]
+    pub(crate) find_port: bool,
+    /// None of these
+    #[arg(long)]
+    pub(crate) taken: Vec<u16>,
+    /// What to become
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     // What is still under way, such as a probe of a silent port, must not hold the prompt back.
     runtime.shutdown_background();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => output.error(&error),
     }
 }

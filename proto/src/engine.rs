@@ -202,11 +202,12 @@ pub(crate) fn belongs_to(watcher: &Watcher, pid: u32, process: Option<&Process>)
 
 /// The error for touching a record of another process.
 pub(crate) fn belongs_to_another(id: &str, watcher: &Watcher) -> Error {
-    Error::new(
-        Code::Conflict,
-        format!("`{id}` belongs to process {} on {}:{}", watcher.pid, watcher.host, watcher.port),
-    )
-    .details(serde_json::json!({
+    let place = match watcher.port {
+        0 => String::new(),
+        _ => format!(" on {}", watcher.endpoint()),
+    };
+    let message = format!("`{id}` belongs to process {}{place}", watcher.pid);
+    Error::new(Code::Conflict, message).details(serde_json::json!({
         "id": id, "pid": watcher.pid, "host": watcher.host, "port": watcher.port,
     }))
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use argus_client::method::Announced;
-use argus_client::{Code, Error, Result, announcement};
+use argus_client::{Announcement, Code, Error, Result, announcement};
 use argus_proto::limits::RECORD_BYTES_MAX;
 
 use super::{Session, folder};
@@ -14,17 +14,8 @@ use crate::platform::parent_pid;
 const DATA_BYTES_MAX: u64 = 4 * RECORD_BYTES_MAX as u64;
 
 pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
-    let mut announcement = announcement(&arguments.id);
-    if let Some(data) = &arguments.data {
-        let text = if data == "-" { read_stdin()? } else { data.clone() };
-        announcement = announcement.fields(&text).map_err(|error| {
-            Error::new(Code::Invalid, format!("--data is {error}"))
-                .hint("argus announce --id app --data '{\"source\":\"cdp\"}'")
-        })?;
-    }
-    // Given by name, so they count more than what stands in the data.
-    let has_pid = arguments.data.is_some() && announcement.has("pid");
-    announcement = announcement.field("id", &arguments.id.clone().into());
+    let mut announcement = begin(&arguments.id, arguments.data.as_deref())?;
+    let has_pid = announcement.has("pid");
     if let Some(host) = &arguments.host {
         announcement = announcement.host(host);
     }
@@ -45,6 +36,18 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let announced = session.client.announce(announce).await?;
     session.output.route_warning(&session.client, false);
     session.output.change(&announced, |announced: &Announced| announced.id.clone())
+}
+
+/// An announcement with the fields that were given as data. What is given by name counts more.
+pub(super) fn begin(id: &str, data: Option<&str>) -> Result<Announcement> {
+    let announcement = announcement(id);
+    let Some(data) = data else { return Ok(announcement) };
+    let text = if data == "-" { read_stdin()? } else { data.to_owned() };
+    let announcement = announcement.fields(&text).map_err(|error| {
+        Error::new(Code::Invalid, format!("--data is {error}"))
+            .hint("--data '{\"source\":\"cdp\"}'")
+    })?;
+    Ok(announcement.field("id", &id.into()))
 }
 
 /// The shell or script that called.

@@ -11,16 +11,19 @@ pub(crate) mod man;
 pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod resolve;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use argus_client::{Client, Code, Error, Mode, Options, Result};
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
+use crate::platform;
 
 /// What a verb works with.
 pub(crate) struct Session {
@@ -28,15 +31,17 @@ pub(crate) struct Session {
     pub(crate) output: Output,
 }
 
-/// Carries out a command line.
-pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
+/// Carries out a command line, and tells how to exit.
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     match &cli.command {
-        Command::Completions(arguments) => return completions::run(arguments, output),
-        Command::Man(arguments) => return man::run(arguments, output),
+        Command::Completions(arguments) => return succeed(completions::run(arguments, output)),
+        Command::Man(arguments) => return succeed(man::run(arguments, output)),
+        Command::Gate(arguments) => return Ok(platform::wait_at_gate(arguments)),
         _ => {}
     }
     let session = Session { client: Client::new(options(&cli.global)?)?, output };
-    match cli.command {
+    let done = match cli.command {
+        Command::Run(arguments) => return run::run(&session, arguments).await,
         Command::Ls(arguments) => ls::run(&session, arguments).await,
         Command::Get(arguments) => get::run(&session, arguments).await,
         Command::Announce(arguments) => announce::run(&session, arguments).await,
@@ -48,8 +53,13 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
         Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
-        Command::Completions(_) | Command::Man(_) => Ok(()),
-    }
+        Command::Completions(_) | Command::Man(_) | Command::Gate(_) => Ok(()),
+    };
+    succeed(done)
+}
+
+fn succeed(done: Result<()>) -> Result<ExitCode> {
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// What the command line and the environment ask of the client.

@@ -3,4 +3,6 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{become_process, parent_pid};
+pub(crate) use unix::{
+    Environment, Failed, Forwarding, Gate, become_process, parent_pid, wait_at_gate,
+};

@@ -14,6 +14,7 @@ mod old_faults;
 mod presence;
 mod protocols;
 mod resolving;
+mod run;
 mod spawning;
 mod storm;
 mod strangers;

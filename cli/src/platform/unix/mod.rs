@@ -1,8 +1,14 @@
 //! Unix: parents, and becoming another program.
 
+mod gate;
+mod signals;
+
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
+pub(crate) use signals::Forwarding;
 
 /// The process that called this one.
 pub(crate) fn parent_pid() -> u32 {
