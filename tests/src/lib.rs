@@ -5,6 +5,7 @@ mod context;
 mod executables;
 pub mod history;
 pub mod linearizable;
+mod lines;
 mod old_program;
 mod processes;
 mod rpc;
@@ -13,6 +14,7 @@ mod wait;
 
 pub use context::{Bystander, Run, TestContext};
 pub use executables::{Executables, executables};
+pub use lines::Lines;
 pub use old_program::{OldLock, OldProgram};
 pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;

@@ -1,20 +1,19 @@
 //! A command that is registered for as long as it runs.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
 
 use argus_client::method::Subscribe;
 use argus_client::{Mode, Reason};
-use argus_tests::{Run, Stopped, TestContext, ended, signal_process, until};
+use argus_tests::{Lines, Run, Stopped, TestContext, ended, signal_process, until};
 use rustix::process::Signal;
 
 /// `argus run`, and what its command prints. Both end with it.
 struct Running {
     child: Child,
-    output: BufReader<ChildStdout>,
+    output: Lines,
     /// The command's process, which it prints first.
     pid: u32,
 }
@@ -28,16 +27,14 @@ impl Running {
         // In a group of its own: a terminal that a tester may have is not in front of it.
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("argus can be run");
-        let output = BufReader::new(child.stdout.take().expect("a pipe"));
+        let output = Lines::of(child.stdout.take().expect("a pipe"));
         let mut running = Running { child, output, pid: 0 };
         running.pid = running.line().parse().expect("a process id");
         running
     }
 
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("a pipe can be read");
-        line.trim_end().to_owned()
+        self.output.next().expect("it prints a line")
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -70,11 +67,8 @@ fn a_command_is_there_while_it_runs_and_is_told_as_what() {
             context.command(&[&["run"], &options[..], &["--", "sh", "-c", script]].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("argus can be run");
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-        output.read_line(&mut line).expect("a pipe can be read");
-
-        assert_eq!(line, format!("app 4321 {}\n", context.registry().display()));
+        let line = Lines::of(child.stdout.take().expect("a pipe")).next();
+        assert_eq!(line, Some(format!("app 4321 {}", context.registry().display())));
         let record = record(&context, "app");
         assert_eq!((&record["port"], &record["source"]), (&4321.into(), &"cdp".into()));
         assert_eq!(record["cwd"], context.home().to_str().expect("text"));
