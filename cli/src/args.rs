@@ -300,6 +300,17 @@ pub(crate) enum Daemon {
     Logs,
     /// Run it in the foreground
     Run,
+    /// Let the service manager start it when the first client connects
+    Install(Install),
+    /// Take that back
+    Uninstall(Install),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub(crate) struct Install {
+    /// Only print what would be written and run
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod output;
 mod platform;
+mod service;
 mod table;
 
 use std::process::ExitCode;

@@ -30,6 +30,8 @@ pub(crate) struct Daemon {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) stop: Stop,
     successor: OnceLock<Arc<Stream>>,
+    /// The socket is the service manager's, who lends it to the daemon that it starts.
+    pub(crate) has_lent_socket: bool,
     started: Instant,
 }
 
@@ -40,6 +42,7 @@ impl Daemon {
         registry: Registry,
         lock_wait: Duration,
         pulse: Arc<Pulse>,
+        has_lent_socket: bool,
     ) -> Self {
         Daemon {
             instance,
@@ -51,6 +54,7 @@ impl Daemon {
             pulse,
             stop: Stop::default(),
             successor: OnceLock::new(),
+            has_lent_socket,
             started: Instant::now(),
         }
     }

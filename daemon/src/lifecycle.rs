@@ -65,6 +65,14 @@ impl Settings {
     }
 }
 
+/// Who has opened the socket, if not this daemon.
+enum Inherited {
+    /// The daemon before: it is this one's from now on.
+    HandedOver(platform::Socket),
+    /// The service manager, which listens on it again when this daemon has ended.
+    Lent(platform::Socket),
+}
+
 /// What a daemon owns before it serves anybody.
 pub(crate) struct Ownership {
     paths: Paths,
@@ -72,23 +80,31 @@ pub(crate) struct Ownership {
     lock: KernelLock,
     /// Where the socket is; the registry's folder, unless that path is too long.
     socket_folder: Option<Folder>,
-    /// The socket of the daemon before, if it has handed it over.
-    socket: Option<platform::Socket>,
+    /// A socket that others have opened.
+    socket: Option<Inherited>,
 }
 
 impl Ownership {
     /// Takes the owner lock. A daemon that is ending is waited for; one that serves is not, but
     /// where this one is to `replace` an older one, that is asked to hand over lock and socket.
-    pub(crate) fn take(paths: Paths, replace: bool) -> Result<Self, Error> {
+    /// `lent` is the socket that the service manager has opened for it.
+    pub(crate) fn take(
+        paths: Paths,
+        replace: bool,
+        lent: Option<platform::Socket>,
+    ) -> Result<Self, Error> {
         let folder = Folder::create(&paths)?;
         let inherited = if replace { takeover::take_over(&paths)? } else { None };
         let (lock, inherited) = match inherited {
-            Some((lock, socket)) => (KernelLock::inherit(&folder, OWNER_LOCK, lock)?, Some(socket)),
-            None => (None, None),
+            Some((lock, socket)) => (
+                KernelLock::inherit(&folder, OWNER_LOCK, lock)?,
+                Some(Inherited::HandedOver(socket)),
+            ),
+            None => (None, lent.map(Inherited::Lent)),
         };
         let lock = match lock {
             Some(lock) => lock,
-            None => owner_lock(&paths, &folder)?,
+            None => owner_lock(&paths, &folder, inherited.is_some())?,
         };
         let socket = paths.socket();
         let socket_folder = match socket.parent() {
@@ -105,13 +121,14 @@ impl Ownership {
     }
 }
 
-fn owner_lock(paths: &Paths, folder: &Folder) -> Result<KernelLock, Error> {
+/// A daemon that is ending has removed its socket, unless that is lent.
+fn owner_lock(paths: &Paths, folder: &Folder, is_lent: bool) -> Result<KernelLock, Error> {
     let mut wait = Wait::new(OWNER_WAIT);
     loop {
         if let Some(lock) = KernelLock::try_acquire(folder, OWNER_LOCK)? {
             return Ok(lock);
         }
-        if paths.socket().exists() || !wait.pause() {
+        if !is_lent && paths.socket().exists() || !wait.pause() {
             return Err(Error::new(
                 Code::Busy,
                 format!("another argusd already serves {}", paths.registry().display()),
@@ -138,11 +155,14 @@ pub(crate) async fn run(
         pulse.clone(),
         settings.process_descriptors,
     )?;
-    let daemon = Daemon::new(instance, paths.clone(), registry, settings.lock_wait, pulse);
+    let lock_wait = settings.lock_wait;
+    let is_lent = matches!(ownership.socket, Some(Inherited::Lent(_)));
+    let daemon = Daemon::new(instance, paths.clone(), registry, lock_wait, pulse, is_lent);
     let daemon = Arc::new(daemon);
     let socket = paths.socket();
     let binding = match ownership.socket.take() {
-        Some(inherited) => Binding::inherit(&socket, inherited),
+        Some(Inherited::HandedOver(inherited)) => Binding::inherit(&socket, inherited),
+        Some(Inherited::Lent(lent)) => Binding::borrow(&socket, lent),
         None => Binding::new(&socket),
     };
     let binding = binding.with_context(|| format!("cannot listen at {}", socket.display()))?;

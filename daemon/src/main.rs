@@ -64,7 +64,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         platform::detach()?;
     }
     let descriptors = platform::raise_descriptor_limit();
-    let ownership = Ownership::take(paths.clone(), options.replace)?;
+    let lent = platform::lent_socket(&paths.socket())?;
+    let ownership = Ownership::take(paths.clone(), options.replace, lent)?;
     log::start(&paths.log(), !options.detached)?;
     let mut settings = Settings::for_descriptors(descriptors);
     settings.idle_timeout =
@@ -83,9 +84,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     ended
 }
 
-/// Tells the process that started this one that clients can connect.
+/// Tells whoever started this one that clients can connect.
 fn report_ready(options: &Options, daemon: &Daemon) -> anyhow::Result<()> {
     if !options.detached {
+        platform::tell_service_manager_ready();
         return Ok(());
     }
     let line = serde_json::json!({

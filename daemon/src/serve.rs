@@ -55,6 +55,9 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         Request::Hello(hello) => return welcome(&daemon, hello).map(Answer::Hello),
         Request::Status(_) => return Ok(Answer::Status(daemon.status())),
         Request::Shutdown(shutdown) => {
+            if shutdown.handover && daemon.has_lent_socket {
+                return Err(is_a_service());
+            }
             let handover = shutdown.handover && daemon.succeed(peer.stream);
             daemon.stop.request(if handover { "another takes over" } else { "it was asked to" });
             return Ok(Answer::Shutdown(Stopping { stopping: true, handover }));
@@ -81,6 +84,12 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         }
         answer => answer,
     }
+}
+
+/// Nobody else can own what its service manager lends, and starts it for.
+fn is_a_service() -> Error {
+    let message = format!("argusd {VERSION} is run as a service, and is not replaced by another");
+    Error::new(Code::Busy, message).hint("argus daemon install")
 }
 
 fn names_an_id(request: &Request) -> bool {

@@ -98,7 +98,7 @@ impl Paths {
     }
 
     /// A short name for this registry: the same for every process, different for every file.
-    fn hash(&self) -> String {
+    pub fn hash(&self) -> String {
         let digest = Sha256::digest(self.registry.as_os_str().as_encoded_bytes());
         digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }

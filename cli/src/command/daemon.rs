@@ -5,8 +5,8 @@ use std::process::Command;
 use argus_client::method::{Status, StatusReport, Stopping};
 use argus_client::{Code, Error, Result};
 
-use super::Session;
 use super::status::report_lines;
+use super::{Session, install};
 use crate::args::Daemon;
 use crate::platform;
 
@@ -31,6 +31,8 @@ pub(crate) async fn run(session: &Session, verb: Daemon) -> Result<()> {
         }
         Daemon::Logs => logs(session),
         Daemon::Run => foreground(session),
+        Daemon::Install(arguments) => install::install(session, arguments).await,
+        Daemon::Uninstall(arguments) => install::uninstall(session, arguments),
     }
 }
 
@@ -42,7 +44,7 @@ async fn start(session: &Session) -> Result<()> {
 }
 
 /// That none is running is what was wanted.
-async fn stop(session: &Session) -> Result<Stopping> {
+pub(super) async fn stop(session: &Session) -> Result<Stopping> {
     match session.client.stop_daemon().await {
         Err(error) if error.code == Code::Unreachable => {
             Ok(Stopping { stopping: false, handover: false })

@@ -6,6 +6,7 @@ pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
+pub(crate) mod install;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod prune;

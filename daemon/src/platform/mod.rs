@@ -4,6 +4,7 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    Binding, Predecessor, Socket, Stream, detach, ended, hand_over, is_gone, is_own_user, peer_pid,
-    private, raise_descriptor_limit, silence_stdout, stop_signal,
+    Binding, Predecessor, Socket, Stream, detach, ended, hand_over, is_gone, is_own_user,
+    lent_socket, peer_pid, private, raise_descriptor_limit, silence_stdout, stop_signal,
+    tell_service_manager_ready,
 };

@@ -15,6 +15,7 @@ mod presence;
 mod protocols;
 mod resolving;
 mod run;
+mod service;
 mod spawning;
 mod storm;
 mod strangers;

@@ -10,6 +10,8 @@ use std::process::Command;
 pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
 pub(crate) use signals::Forwarding;
 
+use crate::service::Manager;
+
 /// The process that called this one.
 pub(crate) fn parent_pid() -> u32 {
     std::os::unix::process::parent_id()
@@ -18,4 +20,9 @@ pub(crate) fn parent_pid() -> u32 {
 /// Lets another program take this process over; returns only where that fails.
 pub(crate) fn become_process(command: &mut Command) -> io::Error {
     command.exec()
+}
+
+/// Who starts the services of a user here.
+pub(crate) fn service_manager() -> Option<Manager> {
+    Some(if cfg!(target_os = "macos") { Manager::Launchd } else { Manager::Systemd })
 }

@@ -1,6 +1,7 @@
 //! Unix: sockets in the file system, sessions, signals.
 
 mod handover;
+mod service;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -21,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use handover::{Predecessor, hand_over};
 pub(crate) use interprocess::local_socket::tokio::Stream;
+pub(crate) use service::{lent_socket, tell_service_manager_ready};
 
 /// A listening socket that another process has opened.
 pub(crate) type Socket = OwnedFd;
@@ -30,6 +32,7 @@ pub(crate) struct Binding {
     listener: Listener,
     path: PathBuf,
     file: (u64, u64),
+    is_lent: bool,
 }
 
 impl Binding {
@@ -59,9 +62,15 @@ impl Binding {
         Self::at(path, Listener::UdSocket(listener.try_into()?))
     }
 
+    /// Listens on a socket that stays the service manager's.
+    pub(crate) fn borrow(path: &Path, socket: Socket) -> io::Result<Self> {
+        Ok(Binding { is_lent: true, ..Self::inherit(path, socket)? })
+    }
+
     fn at(path: &Path, listener: Listener) -> io::Result<Self> {
         let meta = fs::symlink_metadata(path)?;
-        Ok(Binding { listener, path: path.to_owned(), file: (meta.dev(), meta.ino()) })
+        let (path, file) = (path.to_owned(), (meta.dev(), meta.ino()));
+        Ok(Binding { listener, path, file, is_lent: false })
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
@@ -73,9 +82,9 @@ impl Binding {
         fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file)
     }
 
-    /// Removes the name, if it is still this socket's: from now on nobody new finds it.
+    /// Removes the name, if it is still this socket's, and not lent: from now on nobody new finds it.
     pub(crate) fn unlink(&self) {
-        if self.is_in_place() {
+        if self.is_in_place() && !self.is_lent {
             let _ = fs::remove_file(&self.path);
         }
     }
