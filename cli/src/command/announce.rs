@@ -33,8 +33,7 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let mut announce =
         announcement.unique(arguments.unique).replace(arguments.replace).vouch(true).build();
     announce.flush = true;
-    let announced = session.client.announce(announce).await?;
-    session.output.route_warning(&session.client, false);
+    let announced = session.told(false, session.client.announce(announce).await)?;
     session.output.change(&announced, |announced: &Announced| announced.id.clone())
 }
 

@@ -8,8 +8,7 @@ use super::Session;
 use crate::args::Get;
 
 pub(crate) async fn run(session: &Session, arguments: Get) -> Result<()> {
-    let found = session.client.get(&arguments.id).await?;
-    session.output.route_warning(&session.client, true);
+    let found = session.told(true, session.client.get(&arguments.id).await)?;
     session.output.data(&found, |found: &Found| {
         let mut text = String::new();
         lay_out(found.record.as_str(), Layout::Pretty { indent: "  ", depth: 0 }, &mut text);

@@ -8,7 +8,6 @@ use crate::args;
 
 pub(crate) async fn run(session: &Session, arguments: args::Heartbeat) -> Result<()> {
     let heartbeat = Heartbeat { id: arguments.id, pid: arguments.pid };
-    let refreshed = session.client.heartbeat(heartbeat).await?;
-    session.output.route_warning(&session.client, false);
+    let refreshed = session.told(false, session.client.heartbeat(heartbeat).await)?;
     session.output.change(&refreshed, |refreshed: &Refreshed| refreshed.id.clone())
 }

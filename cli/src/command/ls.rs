@@ -21,8 +21,7 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
         return watch::run(session, list).await;
     }
     let is_filtered = list != List::default();
-    let listing = session.client.list(list).await?;
-    session.output.route_warning(&session.client, true);
+    let listing = session.told(true, session.client.list(list).await)?;
     session.output.warnings(&listing.warnings);
     if listing.records.is_empty() && listing.warnings.is_empty() && !session.output.json {
         let registry = session.client.paths().registry().display();

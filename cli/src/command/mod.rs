@@ -32,6 +32,14 @@ pub(crate) struct Session {
     pub(crate) output: Output,
 }
 
+impl Session {
+    /// Passes on what the client answered, and says which way it went; also where that was an error.
+    pub(crate) fn told<T>(&self, is_read: bool, answer: Result<T>) -> Result<T> {
+        self.output.route_warning(&self.client, is_read);
+        answer
+    }
+}
+
 /// Carries out a command line, and tells how to exit.
 pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     match &cli.command {

@@ -13,8 +13,7 @@ pub(crate) async fn run(session: &Session, arguments: args::Prune) -> Result<()>
         by_cwd: arguments.by_cwd,
         dry_run: arguments.dry_run,
     };
-    let pruned = session.client.prune(prune).await?;
-    session.output.route_warning(&session.client, false);
+    let pruned = session.told(false, session.client.prune(prune).await)?;
     if !session.output.json {
         let verb = if pruned.dry_run { "would remove" } else { "removed" };
         anstream::eprintln!("{verb} {}, kept {}", pruned.removed_ids.len(), pruned.kept_ids.len());

@@ -15,8 +15,7 @@ pub(crate) async fn run(session: &Session, arguments: args::Resolve) -> Result<(
         (None, cwd) => Some(folder(cwd.as_deref().unwrap_or(Path::new(".")))?),
     };
     let resolve = Resolve { id: arguments.id, cwd };
-    let resolved = session.client.resolve(resolve).await?;
-    session.output.route_warning(&session.client, true);
+    let resolved = session.told(true, session.client.resolve(resolve).await)?;
     session.output.data(&resolved, |resolved: &Resolved| {
         let record = resolved.record.to_value();
         let text = |key: &str| record[key].as_str().unwrap_or("-").to_owned();

@@ -37,8 +37,7 @@ pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
     }
     let mut announce = announcement.build();
     announce.flush = true;
-    let announced = session.client.announce(announce).await?;
-    session.output.route_warning(&session.client, false);
+    let announced = session.told(false, session.client.announce(announce).await)?;
     if !session.output.json && (announced.id != arguments.id || arguments.port == Some(Port::Auto))
     {
         tell(&announced, port);

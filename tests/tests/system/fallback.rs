@@ -57,6 +57,18 @@ fn a_stopped_daemon_is_worked_around_and_overwrites_nothing_when_it_goes_on() {
     assert_eq!(context.daemons(), [pid]);
 }
 
+/// Without it, whoever is told that there is no such record takes that for the daemon's word.
+#[test]
+fn an_error_that_the_file_gave_says_so_as_well() {
+    let context = TestContext::new();
+    let _stopped = Stopped::new(context.start_daemon());
+    for arguments in [&["heartbeat", "app"][..], &["get", "app"], &["resolve", "app"]] {
+        let run = context.argus(arguments);
+        assert_eq!(run.code, 4, "{}", run.stderr);
+        assert!(run.stderr.contains("worked on the file instead"), "{}", run.stderr);
+    }
+}
+
 #[test]
 fn a_change_whose_caller_has_gone_away_is_not_made() {
     let context = TestContext::new();
