@@ -5,6 +5,7 @@ mod command;
 mod output;
 mod platform;
 mod table;
+mod top;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ pub(crate) mod prune;
 pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod status;
+pub(crate) mod top;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
         Command::Rm(arguments) => remove::run(&session, arguments).await,
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
+        Command::Top => top::run(&session).await,
         Command::Status => status::run(&session).await,
         Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,

@@ -3,4 +3,4 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{become_process, parent_pid};
+pub(crate) use unix::{Ending, become_process, parent_pid};
