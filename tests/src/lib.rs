@@ -8,6 +8,7 @@ pub mod linearizable;
 mod old_program;
 mod processes;
 mod rpc;
+mod terminal;
 mod versions;
 mod wait;
 
@@ -16,5 +17,6 @@ pub use executables::{Executables, executables};
 pub use old_program::{OldLock, OldProgram};
 pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;
+pub use terminal::Terminal;
 pub use versions::{Altered, OLDER};
 pub use wait::{DEADLINE, until};

@@ -18,4 +18,5 @@ mod spawning;
 mod storm;
 mod strangers;
 mod takeover;
+mod top;
 mod watcher;
