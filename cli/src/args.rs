@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Tell what happens, as it happens
     Events(Events),
+    /// Look at everything at once: records, events and the daemon, on the whole terminal
+    Top,
     /// Tell how the registry is
     Status,
     /// Start, stop and look at the daemon

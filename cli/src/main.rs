@@ -6,6 +6,7 @@ mod output;
 mod platform;
 mod service;
 mod table;
+mod top;
 
 use std::process::ExitCode;
 

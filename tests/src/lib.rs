@@ -9,6 +9,7 @@ mod lines;
 mod old_program;
 mod processes;
 mod rpc;
+mod terminal;
 mod versions;
 mod wait;
 
@@ -18,5 +19,6 @@ pub use lines::Lines;
 pub use old_program::{OldLock, OldProgram};
 pub use processes::{Stopped, ended, signal_process};
 pub use rpc::Rpc;
+pub use terminal::Terminal;
 pub use versions::{Altered, OLDER};
 pub use wait::{DEADLINE, until};

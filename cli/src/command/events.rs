@@ -47,26 +47,26 @@ pub(crate) fn print(session: &Session, event: &Event) -> Result<bool> {
 }
 
 fn lines(event: &Event) -> Vec<String> {
-    match (event.kind, &event.records) {
-        (EventKind::Bookmark, _) => Vec::new(),
-        (EventKind::Resync, Some(records)) => {
-            let number = records.len();
-            let first = format!("{:<9}  {number} there", event.kind.name());
-            let all = records.iter().map(|Listed { id, record, .. }| line("there", id, record));
-            std::iter::once(first).chain(all).collect()
-        }
-        _ => {
-            let (Some(id), Some(record)) = (&event.id, &event.record) else { return Vec::new() };
-            let mut line = line(event.kind.name(), id, record);
-            if let Some(reason) = event.reason {
-                line.push_str(&format!("  {}", reason.name()));
-            }
-            if let Some(coalesced) = event.coalesced {
-                line.push_str(&format!("  ({coalesced} changes)"));
-            }
-            vec![line]
-        }
+    let mut lines: Vec<String> = summary(event).into_iter().collect();
+    for Listed { id, record, .. } in event.records.iter().flatten() {
+        lines.push(line("there", id, record));
     }
+    lines
+}
+
+/// An event in one line; nothing where nothing happened.
+pub(crate) fn summary(event: &Event) -> Option<String> {
+    if let (EventKind::Resync, Some(records)) = (event.kind, &event.records) {
+        return Some(format!("{:<9}  {} there", event.kind.name(), records.len()));
+    }
+    let mut line = line(event.kind.name(), event.id.as_deref()?, event.record.as_ref()?);
+    if let Some(reason) = event.reason {
+        line.push_str(&format!("  {}", reason.name()));
+    }
+    if let Some(coalesced) = event.coalesced {
+        line.push_str(&format!("  ({coalesced} changes)"));
+    }
+    Some(line)
 }
 
 /// What happened, to whom, and where that one is.

@@ -12,7 +12,10 @@ use crate::args::Ls;
 use crate::output::printable;
 use crate::table::{ago, table};
 
-const HEADINGS: [&str; 7] = ["ID", "ENDPOINT", "PID", "STATE", "AGE", "HEARTBEAT", "CWD"];
+pub(crate) const HEADINGS: [&str; 7] =
+    ["ID", "ENDPOINT", "PID", "STATE", "AGE", "HEARTBEAT", "CWD"];
+/// Where among them the state stands.
+const STATE: usize = 3;
 
 pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let list =
@@ -39,35 +42,39 @@ pub(crate) fn text(listing: &Listing, now: u64) -> String {
 }
 
 fn row(listed: &Listed, now: u64) -> Vec<Cell> {
-    let state = Cell::new(listed.state.map_or("", State::name));
-    let state = match listed.state {
+    let record = Record::read(&listed.id, listed.record.as_str(), &WATCHERS);
+    let mut row: Vec<Cell> = cells(&listed.id, listed.state, &record, now).map(Cell::new).into();
+    let state = std::mem::replace(&mut row[STATE], Cell::new(""));
+    row[STATE] = match listed.state {
         Some(State::Live) => state.fg(Color::Green),
         Some(State::Stale) => state.fg(Color::Yellow),
         Some(State::Dead | State::Invalid) => state.fg(Color::Red),
         None => state,
     };
-    let record = Record::read(&listed.id, listed.record.as_str(), &WATCHERS);
+    row
+}
+
+/// One record under the [`HEADINGS`], fit for a terminal.
+pub(crate) fn cells(
+    id: &str,
+    state: Option<State>,
+    record: &Record,
+    now: u64,
+) -> [String; HEADINGS.len()] {
+    let none = || "-".to_owned();
+    let id = printable(id);
+    let state = state.map_or("", State::name).to_owned();
     let Some(watcher) = record.watcher() else {
         let damage = record.damage().map(ToString::to_string).unwrap_or_default();
-        let none = || Cell::new("-");
-        return vec![
-            Cell::new(printable(&listed.id)),
-            none(),
-            none(),
-            state,
-            none(),
-            none(),
-            Cell::new(damage),
-        ];
+        return [id, none(), none(), state, none(), none(), printable(&damage)];
     };
-    let endpoint = if watcher.port == 0 { "-".to_owned() } else { watcher.endpoint() };
-    vec![
-        Cell::new(printable(&listed.id)),
-        Cell::new(printable(&endpoint)),
-        Cell::new(watcher.pid),
+    [
+        id,
+        if watcher.port == 0 { none() } else { printable(&watcher.endpoint()) },
+        watcher.pid.to_string(),
         state,
-        Cell::new(ago(now, watcher.started_at)),
-        Cell::new(ago(now, watcher.updated_at)),
-        Cell::new(watcher.cwd.as_deref().map_or_else(|| "-".to_owned(), printable)),
+        ago(now, watcher.started_at),
+        ago(now, watcher.updated_at),
+        watcher.cwd.as_deref().map_or_else(none, printable),
     ]
 }

@@ -14,6 +14,7 @@ pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod top;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     let session = Session { client: Client::new(options(&cli.global)?)?, output };
     let done = match cli.command {
         Command::Run(arguments) => return run::run(&session, arguments).await,
+        Command::Top => return top::run(&session).await,
         Command::Ls(arguments) => ls::run(&session, arguments).await,
         Command::Get(arguments) => get::run(&session, arguments).await,
         Command::Announce(arguments) => announce::run(&session, arguments).await,

@@ -68,7 +68,8 @@ fn field(name: &str, value: &str) -> String {
     format!("{name:<12} {value}")
 }
 
-fn micros(micros: u64) -> String {
+/// A short time as people say it.
+pub(crate) fn micros(micros: u64) -> String {
     match micros {
         0..1000 => format!("{micros} µs"),
         1000..1_000_000 => format!("{:.1} ms", micros as f64 / 1000.0),

@@ -20,4 +20,5 @@ mod spawning;
 mod storm;
 mod strangers;
 mod takeover;
+mod top;
 mod watcher;

@@ -1,4 +1,4 @@
-//! Unix: parents, and becoming another program.
+//! Unix: parents, becoming another program, and being asked to end.
 
 mod gate;
 mod signals;
@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
-pub(crate) use signals::Forwarding;
+pub(crate) use signals::{Ending, Forwarding};
 
 use crate::service::Manager;
 

@@ -1,4 +1,4 @@
-//! Passing on to a command what its starter is sent.
+//! Signals: being asked to end, and passing on to a command what its starter is sent.
 
 use std::fs::File;
 use std::io;
@@ -7,6 +7,34 @@ use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use rustix::termios::tcgetpgrp;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+/// Whether somebody asks this program to end, other than by a key.
+pub(crate) struct Ending {
+    interrupt: Stream,
+    terminate: Stream,
+    hang_up: Stream,
+}
+
+impl Ending {
+    /// From here on such a signal ends nothing by itself.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Ending {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for it, and gives the exit code of who obeys.
+    pub(crate) async fn asked(&mut self) -> u8 {
+        let signal = tokio::select! {
+            _ = self.interrupt.recv() => Signal::INT,
+            _ = self.terminate.recv() => Signal::TERM,
+            _ = self.hang_up.recv() => Signal::HUP,
+        };
+        shells_code(signal.as_raw()).unwrap_or(1)
+    }
+}
 
 /// Signals on their way to a command.
 pub(crate) struct Forwarding {
@@ -61,9 +89,13 @@ fn is_in_front_of_a_terminal() -> bool {
     front.is_ok_and(|front| front == getpgrp())
 }
 
-/// The exit code that a shell gives a process that a signal has ended: 128 and its number.
+/// As a shell tells it: 128 and the number of the signal that ended it.
 fn exit_code(status: std::process::ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt;
-    let code = status.code().or_else(|| Some(128 + status.signal()?));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.or_else(|| shells_code(status.signal()?)).unwrap_or(1)
+}
+
+fn shells_code(signal: i32) -> Option<u8> {
+    u8::try_from(128 + signal).ok()
 }
