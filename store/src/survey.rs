@@ -33,6 +33,9 @@ pub fn obstacles(paths: &Paths) -> Vec<(PathBuf, Obstacle)> {
     let mut found: Vec<(PathBuf, Obstacle)> = access_obstacle(paths.parent()).into_iter().collect();
     let socket_folder = socket.parent().filter(|parent| *parent != folder);
     for private in [Some(&*folder), socket_folder].into_iter().flatten() {
+        if is_hidden(private) {
+            continue;
+        }
         let obstacle = private_obstacle(private).map(|obstacle| (private.to_owned(), obstacle));
         let obstacle = obstacle.or_else(|| access_obstacle(private));
         // The same for both where neither is there yet, or where nothing takes changes.
@@ -80,6 +83,12 @@ fn access_obstacle(path: &Path) -> Option<(PathBuf, Obstacle)> {
         _ => Obstacle::Other(error.to_string()),
     };
     Some((path.to_owned(), obstacle))
+}
+
+/// Whether a folder above is closed, so that nothing can be said of this one.
+fn is_hidden(path: &Path) -> bool {
+    let meta = path.symlink_metadata();
+    meta.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The path, or the nearest folder above it that is there.
