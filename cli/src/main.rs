@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod doctor;
 mod output;
 mod platform;
 mod table;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     // What is still under way, such as a probe of a silent port, must not hold the prompt back.
     runtime.shutdown_background();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => output.error(&error),
     }
 }

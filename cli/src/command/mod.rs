@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod completions;
 pub(crate) mod daemon;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
@@ -16,6 +17,7 @@ pub(crate) mod wait;
 pub(crate) mod watch;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use argus_client::{Client, Code, Error, Mode, Options, Result};
 
@@ -28,12 +30,15 @@ pub(crate) struct Session {
     pub(crate) output: Output,
 }
 
-/// Carries out a command line.
-pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
-    match &cli.command {
-        Command::Completions(arguments) => return completions::run(arguments, output),
-        Command::Man(arguments) => return man::run(arguments, output),
-        _ => {}
+/// Carries out a command line, and gives the exit code.
+pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
+    let done = match &cli.command {
+        Command::Completions(arguments) => Some(completions::run(arguments, output)),
+        Command::Man(arguments) => Some(man::run(arguments, output)),
+        _ => None,
+    };
+    if let Some(done) = done {
+        return done.map(|()| ExitCode::SUCCESS);
     }
     let session = Session { client: Client::new(options(&cli.global)?)?, output };
     match cli.command {
@@ -47,9 +52,11 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<()> {
         Command::Status => status::run(&session).await,
         Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,
+        Command::Doctor(arguments) => return doctor::run(&session, arguments).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
         Command::Completions(_) | Command::Man(_) => Ok(()),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// What the command line and the environment ask of the client.
