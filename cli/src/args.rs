@@ -12,7 +12,8 @@ use crate::command::completions::{complete_collections, complete_ids};
 #[derive(Debug, Parser)]
 #[command(name = "argus", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 done, 1 other, 2 usage, 3 outcome unknown, 4 not found, \
-    5 conflict, 6 locked or busy, 7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout.")]
+    5 conflict, 6 locked or busy, 7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout, \
+    11 doctor found something.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Top,
     /// Tell how the registry is
     Status,
+    /// Find out what is wrong, and what to do about it
+    Doctor(Doctor),
     /// Start, stop and look at the daemon
     #[command(subcommand)]
     Daemon(Daemon),
@@ -286,6 +289,13 @@ pub(crate) struct Events {
     /// Begin with what is there
     #[arg(long, conflicts_with = "since")]
     pub(crate) snapshot: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Mend what can be mended without a risk; this may start the daemon
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod doctor;
 mod output;
 mod platform;
 mod service;

@@ -22,7 +22,9 @@ use crate::connection::{Connection, Unanswered, is_change};
 use crate::direct::Direct;
 use crate::link::Link;
 use crate::options::{Mode, Options};
+use crate::probe::{Probe, probe};
 use crate::route::Route;
+use crate::spawn;
 use crate::status::Overview;
 use crate::subscription::Subscription;
 
@@ -185,6 +187,17 @@ impl Client {
                 Ok(Overview { registry, mode: "direct".to_owned(), daemon: None, warnings })
             }
         }
+    }
+
+    /// Looks what there is at the daemon's socket, whichever way calls go. Starts nothing.
+    pub async fn probe(&self) -> Probe {
+        probe(&self.inner.paths, &self.inner.options.name).await
+    }
+
+    /// For how long no daemon is started, since that has failed too often of late; `None` where
+    /// nothing forbids it.
+    pub fn spawn_rest(&self) -> Option<Duration> {
+        spawn::rest(&self.inner.paths)
     }
 
     /// Asks the daemon to end.

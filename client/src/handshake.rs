@@ -18,9 +18,20 @@ use crate::platform::{self, ConnectFailure, Stream};
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Nobody listens.
-    Absent,
+    Absent(Absence),
     /// Somebody is there but cannot be used: hangs, belongs to another user, speaks otherwise.
     Unusable(Error),
+}
+
+/// How nobody listens. To who wants a daemon it is all the same; who looks for what is wrong is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// There is no socket.
+    NoSocket,
+    /// A socket was left behind.
+    Refused,
+    /// The one who listened is just ending.
+    Ending,
 }
 
 /// This library's version.
@@ -63,11 +74,15 @@ async fn connect(socket: &Path) -> Result<Stream, Failure> {
     let shown = socket.display();
     match timeout(CONNECT_TIMEOUT, attempts).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(ConnectFailure::Absent)) => Err(Failure::Absent),
-        Ok(Err(ConnectFailure::Foreign(owner))) => Err(unusable(
-            Code::Permission,
-            format!("{shown} belongs to user {owner:?}, who is not you"),
-        )),
+        Ok(Err(ConnectFailure::Absent)) => Err(Failure::Absent(Absence::NoSocket)),
+        Ok(Err(ConnectFailure::Refused)) => Err(Failure::Absent(Absence::Refused)),
+        Ok(Err(ConnectFailure::Foreign(owner))) => {
+            let whose =
+                owner.map_or_else(|| "nobody knows whom".to_owned(), |id| format!("user {id}"));
+            let error =
+                Error::new(Code::Permission, format!("{shown} belongs to {whose}, not to you"));
+            Err(Failure::Unusable(error.details(serde_json::json!({ "owner": owner }))))
+        }
         Ok(Err(ConnectFailure::Failed(error))) => {
             let code = match error.kind() {
                 io::ErrorKind::PermissionDenied => Code::Permission,
@@ -88,7 +103,9 @@ async fn say_hello(
 ) -> Result<Welcome, Failure> {
     let ended = |error: io::Error| match error.kind() {
         // It ended in this very moment.
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Failure::Absent,
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            Failure::Absent(Absence::Ending)
+        }
         _ => unusable(Code::Unreachable, format!("argusd went away: {error}")),
     };
     let line = jsonrpc::write_request(HELLO_ID, &Call::new(hello)).map_err(Failure::Unusable)?;
@@ -111,7 +128,7 @@ async fn say_hello(
         let mut chunk = [0; 4096];
         let read = reader.read(&mut chunk).await.map_err(ended)?;
         if read == 0 {
-            return Err(Failure::Absent);
+            return Err(Failure::Absent(Absence::Ending));
         }
         first.extend_from_slice(&chunk[..read]);
         splitter.push(&chunk[..read]);

@@ -130,10 +130,10 @@ impl Link {
         }
         match opened {
             Ok(connection) => Ok(connection),
-            Err(Failure::Absent) if may_spawn => {
+            Err(Failure::Absent(_)) if may_spawn => {
                 spawn::connect_or_spawn(&self.paths, &self.name, executable).await
             }
-            Err(Failure::Absent) => Err(absent()),
+            Err(Failure::Absent(_)) => Err(absent()),
             Err(Failure::Unusable(error)) => Err(error),
         }
     }
@@ -151,7 +151,7 @@ fn is_older(opened: &std::result::Result<Connection, Failure>) -> bool {
     let version = match opened {
         Ok(connection) => Some(connection.version.clone()),
         Err(Failure::Unusable(error)) => refusing_version(error),
-        Err(Failure::Absent) => None,
+        Err(Failure::Absent(_)) => None,
     };
     version.is_some_and(|version| is_newer(VERSION, &version))
 }

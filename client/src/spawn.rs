@@ -9,7 +9,7 @@ use std::time::Duration;
 use argus_presence::clock;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::SPAWN_TIMEOUT;
-use argus_store::kernel_lock::SPAWN_LOCK;
+use argus_store::kernel_lock::{self, SPAWN_LOCK};
 use argus_store::{Folder, KernelLock, Paths, Wait};
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -40,8 +40,8 @@ pub(crate) async fn connect_or_spawn(
         sleep(wait.next_pause()).await;
         match Connection::open(&socket, name).await {
             Ok(connection) => return Ok(connection),
-            Err(Failure::Absent) if Instant::now() < deadline => {}
-            Err(Failure::Absent) => {
+            Err(Failure::Absent(_)) if Instant::now() < deadline => {}
+            Err(Failure::Absent(_)) => {
                 return Err(Error::new(
                     Code::Unreachable,
                     "another process has been starting argusd for too long",
@@ -54,7 +54,7 @@ pub(crate) async fn connect_or_spawn(
     match Connection::open(&socket, name).await {
         Ok(connection) => return Ok(connection),
         Err(Failure::Unusable(error)) => return Err(error),
-        Err(Failure::Absent) => {}
+        Err(Failure::Absent(_)) => {}
     }
     spawn(paths, name, executable, &[], &mut spawn_lock, deadline).await
 }
@@ -83,13 +83,15 @@ async fn spawn(
     spawn_lock: &mut KernelLock,
     deadline: Instant,
 ) -> Result<Connection> {
-    let mut failures = Failures::read(spawn_lock);
+    let mut failures = Failures::parse(&spawn_lock.note());
     failures.check(paths)?;
     match start(paths, executable, arguments, deadline).await {
         Ok(()) => {
             failures.clear(spawn_lock);
             Connection::open(&paths.socket(), name).await.map_err(|failure| match failure {
-                Failure::Absent => Error::new(Code::Unreachable, "argusd ended as soon as it ran"),
+                Failure::Absent(_) => {
+                    Error::new(Code::Unreachable, "argusd ended as soon as it ran")
+                }
                 Failure::Unusable(error) => error,
             })
         }
@@ -199,14 +201,23 @@ fn on_path(path: Option<OsString>) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// For how long no daemon is started, since that has failed too often of late; `None` where one is
+/// started as soon as somebody needs it. Only looks.
+pub(crate) fn rest(paths: &Paths) -> Option<Duration> {
+    let failures = Failures::parse(&kernel_lock::read_note(paths, SPAWN_LOCK));
+    let now = clock::wall_ms();
+    let last = failures.0.last().filter(|_| failures.is_time_to_rest(now))?;
+    Some(FAILURES_WINDOW.saturating_sub(Duration::from_millis(now.saturating_sub(*last))))
+}
+
 /// When daemons could not be started of late; noted in the spawn lock, so that every process
 /// knows.
 struct Failures(Vec<u64>);
 
 impl Failures {
-    fn read(lock: &mut KernelLock) -> Self {
+    fn parse(note: &str) -> Self {
         let now = clock::wall_ms();
-        let noted: Vec<u64> = serde_json::from_str(&lock.note()).unwrap_or_default();
+        let noted: Vec<u64> = serde_json::from_str(note).unwrap_or_default();
         // A time in the future is from before somebody set the clock. The first of three can be
         // a window older than the last, and the last a window old.
         let remembered = 2 * FAILURES_WINDOW.as_millis() as u64;

@@ -156,7 +156,7 @@ impl Subscription {
         let socket = self.client.paths().socket();
         let opened = Opened::open(&socket, &self.client.options().name).await;
         let opened = opened.map_err(|failure| match failure {
-            Failure::Absent => Error::new(Code::Unreachable, "no argusd is running"),
+            Failure::Absent(_) => Error::new(Code::Unreachable, "no argusd is running"),
             Failure::Unusable(error) => error,
         })?;
         let call = Call {

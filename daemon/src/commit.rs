@@ -143,15 +143,8 @@ fn look(file: &mut RegistryFile, base: &Document) -> Done {
 
 /// Replaces a damaged file by what there is in its place.
 fn mend(file: &mut RegistryFile, base: &Document) -> Done {
-    struct AsItWas;
-    impl Transaction for AsItWas {
-        fn apply(&mut self, document: &Document) -> Option<Document> {
-            Some(document.clone())
-        }
-    }
-
     let mut done = Done::nothing();
-    match file.update(SHORT_LOCK_WAIT, &mut AsItWas) {
+    match file.mend(SHORT_LOCK_WAIT) {
         Ok(_) => {
             done.document = file.known().cloned();
             let document = done.document.as_ref();

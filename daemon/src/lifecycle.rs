@@ -12,7 +12,7 @@ use argus_proto::method::hello::PROTOCOLS;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::OWNER_LOCK;
 use argus_store::lockfile::StaleAfter;
-use argus_store::{Folder, KernelLock, Paths, RegistryFile, Wait, atomic};
+use argus_store::{Endpoint, Folder, KernelLock, Paths, RegistryFile, StoreResult, Wait};
 
 use crate::daemon::{Daemon, Sessions, VERSION};
 use crate::platform::{self, Binding};
@@ -210,7 +210,7 @@ pub(crate) async fn run(
 /// Whoever comes now starts the next daemon, which waits for the owner lock.
 fn give_up_name(daemon: &Daemon, binding: &Binding) {
     binding.unlink();
-    remove_endpoint(daemon);
+    Endpoint::remove(&daemon.paths, &daemon.instance);
 }
 
 /// Accepts connections until the end is asked for. Returns the socket in use at that moment.
@@ -299,28 +299,15 @@ async fn stop_on_signal(daemon: Arc<Daemon>) {
 }
 
 /// Says for programs, and for people who look, where this daemon listens.
-fn write_endpoint(daemon: &Daemon) -> anyhow::Result<()> {
+fn write_endpoint(daemon: &Daemon) -> StoreResult<()> {
     let process = ThisMachine.identify(std::process::id());
-    let endpoint = serde_json::json!({
-        "path": daemon.paths.socket().to_string_lossy(),
-        "pid": std::process::id(),
-        "startTime": process.map(|process| process.start_time),
-        "instance": &*daemon.instance,
-        "version": VERSION,
-        "protocol": PROTOCOLS,
-    });
-    let text = serde_json::to_vec_pretty(&endpoint)?;
-    Ok(atomic::replace_volatile(&daemon.paths.endpoint(), &text)?)
-}
-
-/// If the folder was replaced meanwhile, the file in it is the next daemon's.
-fn remove_endpoint(daemon: &Daemon) {
-    let path = daemon.paths.endpoint();
-    let own = std::fs::read(&path)
-        .ok()
-        .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
-        .is_some_and(|endpoint| endpoint["instance"] == *daemon.instance);
-    if own {
-        let _ = std::fs::remove_file(path);
-    }
+    let endpoint = Endpoint {
+        path: daemon.paths.socket().to_string_lossy().into_owned(),
+        pid: std::process::id(),
+        start_time: process.map(|process| process.start_time),
+        instance: daemon.instance.to_string(),
+        version: VERSION.to_owned(),
+        protocol: PROTOCOLS,
+    };
+    endpoint.write(&daemon.paths)
 }

@@ -59,13 +59,23 @@ pub enum StoreError {
         /// How many bytes it would have.
         bytes: usize,
     },
-    /// Something does not belong to this user, or is a link where none may be.
+    /// Something may not be used, or is a link where none may be.
     #[error("{} {problem}", path.display())]
     Permission {
         /// What it is about.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+    },
+    /// Something belongs to another user.
+    #[error("{} belongs to user {owner}, not to you (user {own})", path.display())]
+    Foreign {
+        /// What it is about.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        own: u32,
     },
     /// The operating system refused; nothing was changed.
     #[error("cannot {operation} {}: {source}", path.display())]
@@ -120,7 +130,7 @@ impl StoreError {
             StoreError::Unreadable { source, .. } => source.code(),
             StoreError::NotSetAside { .. } => Code::Corrupt,
             StoreError::TooLarge { .. } => Code::TooLarge,
-            StoreError::Permission { .. } => Code::Permission,
+            StoreError::Permission { .. } | StoreError::Foreign { .. } => Code::Permission,
             StoreError::Io { .. } => Code::Io,
             StoreError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         }
@@ -144,9 +154,11 @@ impl From<StoreError> for Error {
                     .hint(format!("make room: df -h {}", quarantine.display()))
                     .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
-            StoreError::Permission { path, .. } => Error::new(Code::Permission, error.to_string())
-                .hint(format!("look at it: ls -ld {}", path.display()))
-                .details(serde_json::json!({ "path": path.to_string_lossy() })),
+            StoreError::Permission { path, .. } | StoreError::Foreign { path, .. } => {
+                Error::new(Code::Permission, error.to_string())
+                    .hint(format!("look at it: ls -ld {}", path.display()))
+                    .details(serde_json::json!({ "path": path.to_string_lossy() }))
+            }
             StoreError::Io { path, source, .. } => {
                 let hint = match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -98,10 +98,24 @@ pub struct Found {
 impl Found {
     /// Whether nobody can be holding it any more. Only for who holds the kernel lock.
     pub fn is_stale(&self, stale_after: StaleAfter, machine: &dyn Machine) -> bool {
-        if self.content.by.as_deref() == Some(SIGNATURE) {
-            // A living argus process would hold the kernel lock, and we do.
-            return true;
-        }
+        // A living argus process would hold the kernel lock, and we do.
+        self.is_signed() || self.is_left_behind(stale_after, machine)
+    }
+
+    /// Whether nobody seems to be holding it any more, for who only looks: the kernel lock may be
+    /// held by the very process that this lockfile names.
+    pub fn seems_stale(&self, stale_after: StaleAfter, machine: &dyn Machine) -> bool {
+        // argus keeps its own young, unless it is stopped; it is never taken over for its age alone.
+        let never = StaleAfter { named: Duration::MAX, ..stale_after };
+        self.is_left_behind(if self.is_signed() { never } else { stale_after }, machine)
+    }
+
+    /// Whether argus wrote it.
+    pub fn is_signed(&self) -> bool {
+        self.content.by.as_deref() == Some(SIGNATURE)
+    }
+
+    fn is_left_behind(&self, stale_after: StaleAfter, machine: &dyn Machine) -> bool {
         let is_of_this_boot = self.content.boot_id.as_deref() == self.this_boot;
         if let (Some(age), Some(since_boot)) = (self.age, self.since_boot)
             && !is_of_this_boot
@@ -185,6 +199,32 @@ mod tests {
             };
             let judged = found.is_stale(StaleAfter::default(), &Table(verdict));
             assert_eq!(judged, stale, "{content} {age:?} {watched} {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn who_only_looks_takes_no_lock_of_a_living_argus_for_stale() {
+        let rows = [
+            (r#"{"pid":7,"by":"argus"}"#, 0, Verdict::Alive, false),
+            (r#"{"pid":7,"by":"argus"}"#, 999, Verdict::Alive, false),
+            (r#"{"pid":7,"by":"argus","bootId":"this"}"#, 999, Verdict::Unknown, false),
+            (r#"{"pid":7,"by":"argus"}"#, 0, Verdict::Dead, true),
+            (r#"{"pid":7,"by":"argus","bootId":"x"}"#, 2000, Verdict::Unknown, true),
+            (r#"{"pid":7}"#, 31, Verdict::Alive, true),
+            (r#"{"pid":7}"#, 1, Verdict::Dead, true),
+            ("", 11, Verdict::Unknown, true),
+            ("", 9, Verdict::Unknown, false),
+        ];
+        for (content, age, verdict, stale) in rows {
+            let found = Found {
+                content: Content::parse(content.as_bytes()),
+                age: Some(Duration::from_secs(age)),
+                watched: Duration::ZERO,
+                since_boot: Some(Duration::from_secs(1000)),
+                this_boot: Some(BOOT),
+            };
+            let judged = found.seems_stale(StaleAfter::default(), &Table(verdict));
+            assert_eq!(judged, stale, "{content} {age} {verdict:?}");
         }
     }
 }

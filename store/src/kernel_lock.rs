@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
+use crate::paths::Paths;
 use crate::platform;
 use crate::wait::Wait;
 
@@ -15,6 +16,9 @@ pub const WRITE_LOCK: &str = "write.lock";
 pub const OWNER_LOCK: &str = "owner.lock";
 /// Held while somebody starts a daemon.
 pub const SPAWN_LOCK: &str = "spawn.lock";
+
+/// More than this of a note is not read.
+const NOTE_BYTES_MAX: u64 = 4096;
 
 /// A held lock. Dropping it releases it; the file stays, since a lock on a file that can be
 /// unlinked is a lock on a name that two can hold.
@@ -73,16 +77,8 @@ impl KernelLock {
     }
 
     /// What the last holder noted in the file; at most 4 KiB of it.
-    pub fn note(&mut self) -> String {
-        let mut note = String::new();
-        let read = self
-            .file
-            .rewind()
-            .and_then(|()| (&mut self.file).take(4096).read_to_string(&mut note).map(|_| ()));
-        if read.is_err() {
-            note.clear();
-        }
-        note
+    pub fn note(&self) -> String {
+        note_in(&self.file)
     }
 
     /// Notes something for the next holder. It is advice, so it need not be durable.
@@ -93,6 +89,27 @@ impl KernelLock {
             .and_then(|()| self.file.write_all(note.as_bytes()))
             .map_err(StoreError::io("write", &self.path))
     }
+}
+
+/// The process that holds a lock in the folder of a registry, where the system tells. Takes nothing
+/// and makes nothing. One that another daemon has handed over is told with that one's pid.
+pub fn holder(paths: &Paths, name: &str) -> Option<u32> {
+    platform::lock_holder(&platform::open_no_follow(&paths.folder().join(name), false).ok()?)
+}
+
+/// What the last holder of a lock noted, for who only looks; empty where there is nothing.
+pub fn read_note(paths: &Paths, name: &str) -> String {
+    let path = paths.folder().join(name);
+    platform::open_no_follow(&path, false).map(|file| note_in(&file)).unwrap_or_default()
+}
+
+fn note_in(mut file: &File) -> String {
+    let mut note = String::new();
+    let read = file.rewind().and_then(|()| file.take(NOTE_BYTES_MAX).read_to_string(&mut note));
+    if read.is_err() {
+        note.clear();
+    }
+    note
 }
 
 fn describe(pid: u32) -> String {

@@ -8,7 +8,8 @@
 //! 3. The file is replaced whole, or not at all; a reader needs no lock.
 //! 4. An error other than [`StoreError::OutcomeUnknown`] means: nothing was changed.
 
-pub mod atomic;
+mod atomic;
+mod endpoint;
 mod error;
 pub mod folder;
 pub mod holder;
@@ -17,13 +18,15 @@ pub mod kernel_lock;
 pub mod lockfile;
 mod paths;
 mod platform;
-mod quarantine;
+pub mod quarantine;
 mod recovery;
 mod registry_file;
+pub mod survey;
 mod sync;
 mod turn;
 pub mod wait;
 
+pub use endpoint::Endpoint;
 pub use error::{StoreError, StoreResult};
 pub use folder::Folder;
 pub use kernel_lock::KernelLock;

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use argus_presence::{ThisMachine, boot_id, clock};
 use argus_proto::process::Machine;
@@ -100,6 +100,33 @@ impl Drop for Lockfile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// A lockfile, as who only looks finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// What it says, for judgement.
+    pub found: Found,
+    /// For how long it has been held, as far as that can be told: argus keeps its own looking young,
+    /// and says in them since when.
+    pub held_for: Option<Duration>,
+}
+
+/// The lockfile at `path`, if there is one. Takes no lock and writes nothing.
+pub fn inspect(path: &Path) -> StoreResult<Option<Inspected>> {
+    let failed = || StoreError::io("read the lockfile", path);
+    let file = match platform::open_no_follow(path, false) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed()(error)),
+    };
+    let found = Watch::default().look(&file).map_err(failed())?;
+    let since = found.content.at.as_deref().filter(|_| found.is_signed());
+    let said = since
+        .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+        .and_then(|at| SystemTime::now().duration_since(at.into()).ok());
+    let held_for = said.max(found.age);
+    Ok(Some(Inspected { found, held_for }))
 }
 
 /// How long the same lockfile has been seen unchanged: over all attempts of one writer, since a
@@ -211,8 +238,6 @@ fn read_content(file: &mut (impl Read + Seek)) -> io::Result<Content> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -232,7 +257,12 @@ mod tests {
         assert!(lockfile.is_own());
         let content = Content::parse(&fs::read(&path).expect("there"));
         assert_eq!(content.pid, Some(std::process::id()));
+        let inspected = inspect(&path).expect("readable").expect("there");
+        assert_eq!(inspected.found.content, content);
+        assert!(!inspected.found.seems_stale(StaleAfter::default(), &ThisMachine));
+        assert!(inspected.held_for.is_some());
         drop(lockfile);
+        assert_eq!(inspect(&path).expect("readable"), None);
         assert_eq!(fs::read_dir(home.path()).expect("there").count(), 0);
     }
 

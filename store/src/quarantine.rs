@@ -12,9 +12,45 @@ use sha2::{Digest, Sha256};
 use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
+use crate::paths::Paths;
 use crate::platform;
 
 const FOLDER: &str = "quarantine";
+
+/// What is kept there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Quarantine {
+    /// How many files.
+    pub files: usize,
+    /// The one that was put there last.
+    pub newest: Option<PathBuf>,
+}
+
+/// Where what cannot be read of a registry is kept.
+pub fn folder(paths: &Paths) -> PathBuf {
+    paths.folder().join(FOLDER)
+}
+
+/// Looks what is kept of a registry. Changes nothing; a folder that is not there is empty.
+pub fn inspect(paths: &Paths) -> StoreResult<Quarantine> {
+    let path = folder(paths);
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Quarantine::default()),
+        Err(error) => return Err(StoreError::io("look into", &path)(error)),
+    };
+    let mut kept = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("look into", &path))?;
+        // One that begins with a point is a copy that was not finished.
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            let modified = entry.metadata().and_then(|meta| meta.modified()).ok();
+            kept.push((modified, entry.path()));
+        }
+    }
+    let files = kept.len();
+    Ok(Quarantine { files, newest: kept.into_iter().max().map(|(_, path)| path) })
+}
 
 /// Copies the file at `path` into the quarantine, durably. Returns where the copy is. Only for who
 /// holds the lock of that file.

@@ -232,6 +232,35 @@ impl RegistryFile {
         })
     }
 
+    /// Writes the file anew as it is; where it cannot be used, what there is in its place.
+    ///
+    /// # Errors
+    /// As [`RegistryFile::update`].
+    pub fn mend(&mut self, wait: Duration) -> StoreResult<Committed> {
+        struct AsItWas;
+        impl Transaction for AsItWas {
+            fn apply(&mut self, document: &Document) -> Option<Document> {
+                Some(document.clone())
+            }
+        }
+        self.update(wait, &mut AsItWas)
+    }
+
+    /// Takes the locks as every change does, and lets them go without one: what the dead left of
+    /// theirs is gone then.
+    ///
+    /// # Errors
+    /// As [`RegistryFile::update`].
+    pub fn clear_locks(&mut self, wait: Duration) -> StoreResult<()> {
+        struct Nothing;
+        impl Transaction for Nothing {
+            fn apply(&mut self, _document: &Document) -> Option<Document> {
+                None
+            }
+        }
+        self.update(wait, &mut Nothing).map(drop)
+    }
+
     /// Takes the kernel lock in the folder that is in place. It may be replaced during the wait,
     /// and then the lock is nobody's.
     fn write_lock(&mut self, wait: &mut Wait) -> StoreResult<KernelLock> {

@@ -32,7 +32,8 @@ The daemon's executable, where it does not stand beside argus.
 Print no colours.
 .SH EXIT STATUS
 0 done, 1 other, 2 usage, 3 outcome unknown, 4 not found, 5 conflict, 6 locked or busy,
-7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout.
+7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout,
+11 doctor found something.
 "#;
 
 pub(crate) fn run(arguments: &Man, output: Output) -> Result<()> {

@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod completions;
 pub(crate) mod daemon;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     let done = match cli.command {
         Command::Run(arguments) => return run::run(&session, arguments).await,
         Command::Top => return top::run(&session).await,
+        Command::Doctor(arguments) => return doctor::run(&session, arguments).await,
         Command::Ls(arguments) => ls::run(&session, arguments).await,
         Command::Get(arguments) => get::run(&session, arguments).await,
         Command::Announce(arguments) => announce::run(&session, arguments).await,

@@ -14,8 +14,10 @@ pub(crate) const DAEMON_FILE_NAME: &str = "argusd";
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectFailure {
-    /// Nobody listens there: no socket, or one that a dead daemon left.
+    /// There is no socket.
     Absent,
+    /// There is one, and nobody listens: a dead daemon left it.
+    Refused,
     /// The queue is full: somebody is there and does not accept, for now.
     Full,
     /// The other end belongs to another user.
@@ -28,7 +30,8 @@ pub(crate) enum ConnectFailure {
 pub(crate) async fn connect(socket: &Path) -> Result<Stream, ConnectFailure> {
     let name = socket.to_fs_name::<GenericFilePath>().map_err(ConnectFailure::Failed)?;
     let stream = Stream::connect(name).await.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ConnectFailure::Absent,
+        io::ErrorKind::NotFound => ConnectFailure::Absent,
+        io::ErrorKind::ConnectionRefused => ConnectFailure::Refused,
         io::ErrorKind::WouldBlock => ConnectFailure::Full,
         _ => ConnectFailure::Failed(error),
     })?;

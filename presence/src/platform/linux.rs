@@ -40,6 +40,12 @@ pub(crate) fn observe(pid: u32) -> Observed {
     }
 }
 
+/// Whether a process is stopped, by a signal or by who debugs it: it is there and does nothing.
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = read_stat(pid);
+    stat.as_deref().and_then(parse_stat).is_some_and(|stat| matches!(stat.state, 'T' | 't'))
+}
+
 /// A descriptor that becomes readable when a process ends: not before, and also when somebody else
 /// is given its pid right afterwards.
 #[derive(Debug)]

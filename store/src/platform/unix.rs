@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, statvfs};
+use rustix::io::Errno;
 
 use crate::error::{StoreError, StoreResult};
 
@@ -53,10 +54,7 @@ pub(crate) fn open_private_folder(path: &Path, tighten: bool) -> StoreResult<Fil
     let meta = open.metadata().map_err(StoreError::io("look at", path))?;
     let own = rustix::process::geteuid().as_raw();
     if meta.uid() != own {
-        return Err(StoreError::Permission {
-            path: path.to_owned(),
-            problem: format!("belongs to user {}, not to you (user {own})", meta.uid()),
-        });
+        return Err(StoreError::Foreign { path: path.to_owned(), owner: meta.uid(), own });
     }
     if tighten && meta.mode() & 0o077 != 0 {
         // It is ours, so nobody else could have put anything into it that this would keep.
@@ -67,8 +65,7 @@ pub(crate) fn open_private_folder(path: &Path, tighten: bool) -> StoreResult<Fil
 }
 
 fn is_link_error(code: i32) -> bool {
-    code == rustix::io::Errno::LOOP.raw_os_error()
-        || code == rustix::io::Errno::NOTDIR.raw_os_error()
+    code == Errno::LOOP.raw_os_error() || code == Errno::NOTDIR.raw_os_error()
 }
 
 /// Opens a file of a folder for reading and writing, 0600 if it has to be made.
@@ -110,7 +107,7 @@ pub(crate) fn link_new(existing: &Path, name: &Path) -> io::Result<()> {
 /// Whether a failed [`link_new`] means that this file system has no second names.
 pub(crate) fn has_no_links(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    [rustix::io::Errno::PERM, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOSYS]
+    [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS]
         .iter()
         .any(|errno| code == Some(errno.raw_os_error()))
 }
@@ -118,9 +115,7 @@ pub(crate) fn has_no_links(error: &io::Error) -> bool {
 /// Whether an operation failed because the process, or the system, has too many files open.
 pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE]
-        .iter()
-        .any(|errno| code == Some(errno.raw_os_error()))
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
 /// Gives `file` the mode of the file that it is about to replace; 0600 where there is none.
@@ -132,6 +127,28 @@ pub(crate) fn set_mode(file: &File, replaced: Option<&Metadata>) -> io::Result<(
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Whether names in this folder may be looked up, made and removed by this user. Asks without trying.
+pub(crate) fn check_folder_access(path: &Path) -> io::Result<()> {
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    Ok(accessat(CWD, path, access, AtFlags::EACCESS)?)
+}
+
+/// Whether this user may decide who uses what is at `path`.
+pub(crate) fn is_own(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Whether an operation failed because the whole file system takes no changes.
+pub(crate) fn is_read_only(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ROFS.raw_os_error())
+}
+
+/// How many bytes this user may still write to the file system that `path` is on.
+pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let room = statvfs(path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 /// The process that holds a kernel lock on this file, where the system tells.

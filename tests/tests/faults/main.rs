@@ -11,6 +11,7 @@ mod clocks;
 mod crash;
 mod daemon_errors;
 mod descriptors;
+mod doctor;
 mod errors;
 mod full_disk;
 mod heartbeats;

@@ -74,6 +74,11 @@ impl SmallDisk {
     pub(crate) fn path(&self) -> PathBuf {
         self.0.point()
     }
+
+    /// Mounts it in another way, with all that is in it.
+    pub(crate) fn remount(&self, options: &str) {
+        run(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(self.path()));
+    }
 }
 
 /// A place for a file system. Nothing is mounted there any more once it is dropped.

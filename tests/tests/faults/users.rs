@@ -12,16 +12,16 @@ use std::process::{Command, Stdio};
 use argus_tests::{DEADLINE, Run, TestContext, executables, until};
 
 /// `nobody` everywhere.
-const OTHER: u32 = 65534;
+pub(crate) const OTHER: u32 = 65534;
 
 /// A folder of the other user's, and the executables where he can run them.
-struct OtherUser<'a> {
+pub(crate) struct OtherUser<'a> {
     context: &'a TestContext,
     home: PathBuf,
 }
 
 impl<'a> OtherUser<'a> {
-    fn new(context: &'a TestContext) -> Self {
+    pub(crate) fn new(context: &'a TestContext) -> Self {
         assert!(rustix::process::geteuid().is_root(), "run these tests as root");
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(context.home(), open).expect("own folder");
@@ -35,12 +35,12 @@ impl<'a> OtherUser<'a> {
         OtherUser { context, home }
     }
 
-    fn registry(&self) -> PathBuf {
+    pub(crate) fn registry(&self) -> PathBuf {
         self.home.join("registry.json")
     }
 
     /// `argus` as the other user, on his own registry.
-    fn argus(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn argus(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new("setpriv");
         self.context.prepare(&mut command);
         let ids = [format!("--reuid={OTHER}"), format!("--regid={OTHER}")];

@@ -76,6 +76,7 @@ fn with_json_there_is_one_line_whatever_happens() {
         &["resolve", "a"],
         &["prune"],
         &["status"],
+        &["doctor"],
         &["daemon", "status"],
         &["rm", "a"],
         &["daemon", "logs"],

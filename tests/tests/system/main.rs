@@ -4,6 +4,7 @@
 mod cli;
 mod codes;
 mod concurrency;
+mod doctor;
 mod events;
 mod fallback;
 mod files;

@@ -92,6 +92,7 @@ fn reading_starts_no_daemon_and_writes_nothing() {
         &["get", "x"],
         &["resolve"],
         &["status"],
+        &["doctor"],
         &["daemon", "status"],
         &["daemon", "stop"],
     ] {

@@ -1,0 +1,139 @@
+//! Looking at everything, once. Starts nothing, waits for no lock and writes nothing.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use argus_client::{Client, Code, Mode, Probe};
+use argus_presence::{ThisMachine, clock, is_stopped};
+use argus_proto::collection::Collection;
+use argus_proto::presence::state;
+use argus_proto::process::Machine;
+use argus_store::kernel_lock::{self, WRITE_LOCK};
+use argus_store::wait::LOCK_WAIT;
+use argus_store::{
+    Endpoint, Paths, Reading, RegistryFile, Source, locate_registry, lockfile, quarantine, survey,
+};
+
+use super::diagnosis::quoted;
+use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
+
+/// How often it is looked whether a lock is still held.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Gathers the evidence.
+pub(crate) async fn examine(client: &Client, collection: &'static Collection) -> Evidence {
+    let (paths, options) = (client.paths(), client.options());
+    let daemon = client.probe().await;
+    let now = clock::wall_ms();
+    let (file, reading) = read(client, collection, &daemon);
+    // Behind a damaged file a daemon serves what is in its memory, which is not to be seen from here.
+    let is_hidden = matches!((&file, &daemon), (File::Damaged { .. }, Probe::Answers(_)));
+    let shown = reading.as_ref().filter(|_| !is_hidden);
+    let records = shown.iter().flat_map(|reading| reading.document.records.iter());
+    let whole = reading.as_ref().filter(|reading| reading.problem.is_none());
+    let seen = |(id, record): (&std::sync::Arc<str>, &std::sync::Arc<argus_proto::Record>)| Seen {
+        id: id.clone(),
+        record: record.clone(),
+        state: state(record, collection.ttl, now, &ThisMachine),
+    };
+    Evidence {
+        registry: paths.registry().to_owned(),
+        argus: argus(paths),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        is_direct: options.mode == Mode::Direct,
+        now,
+        socket: paths.socket(),
+        silent: silent(paths).filter(|_| matches!(daemon, Probe::Hung(_))),
+        daemon,
+        spawn_rest: client.spawn_rest(),
+        obstacles: survey::obstacles(paths),
+        lock: lock(client),
+        quarantine_folder: quarantine::folder(paths),
+        // One that cannot be looked into is among the obstacles.
+        quarantine: quarantine::inspect(paths).unwrap_or_default(),
+        file,
+        records: records.map(seen).collect(),
+        duplicates: whole.map_or_else(Vec::new, |it| it.document.duplicates().to_vec()),
+        registry_bytes: survey::registry_bytes(paths),
+        free_bytes: survey::free_bytes(paths),
+    }
+}
+
+/// What is typed for this registry: its path as well, unless it is the one that is meant anyway.
+fn argus(paths: &Paths) -> String {
+    let usual = locate_registry(None).and_then(|path| Paths::new(&path));
+    match usual {
+        Ok(usual) if usual == *paths => "argus".to_owned(),
+        _ => format!("argus --registry {}", quoted(&paths.registry().to_string_lossy())),
+    }
+}
+
+fn read(
+    client: &Client,
+    collection: &'static Collection,
+    daemon: &Probe,
+) -> (File, Option<Reading>) {
+    let stale_after = client.options().stale_after;
+    let reading = match RegistryFile::new(client.paths().clone(), collection, stale_after).read() {
+        Ok(reading) => reading,
+        Err(error) => return (File::Unreadable(error.into()), None),
+    };
+    let file = match &reading.problem {
+        None => File::Sound,
+        Some((problem, _)) if problem.code() == Code::UnsupportedVersion => {
+            File::Newer(problem.to_string())
+        }
+        Some((problem, instead)) => {
+            // Readers are served by the daemon, which has kept what it read before.
+            let is_served = matches!(daemon, Probe::Answers(_));
+            let instead = if is_served { Source::Memory } else { *instead };
+            File::Damaged { problem: problem.to_string(), instead }
+        }
+    };
+    (file, Some(reading))
+}
+
+/// The process that says that it is the daemon, if it is still that one.
+fn silent(paths: &Paths) -> Option<Silent> {
+    let endpoint = Endpoint::read(paths)?;
+    let process = ThisMachine.identify(endpoint.pid)?;
+    let is_it = endpoint.start_time == Some(process.start_time);
+    is_it.then(|| Silent { pid: endpoint.pid, is_stopped: is_stopped(endpoint.pid) })
+}
+
+/// The lock that writers wait for, where that takes longer than a write.
+fn lock(client: &Client) -> Option<Lock> {
+    let path = client.paths().lockfile();
+    let inspected = match lockfile::inspect(&path) {
+        Ok(Some(inspected)) => inspected,
+        Ok(None) => return write_lock(client.paths()),
+        Err(error) => return Some(Lock { path, state: LockState::Unreadable(error.into()) }),
+    };
+    let (found, held_for) = (inspected.found, inspected.held_for);
+    let state = if found.seems_stale(client.options().stale_after, &ThisMachine) {
+        LockState::Stale { holder: found.holder(), held_for }
+    } else if held_for.is_none_or(|held_for| held_for > LOCK_WAIT) {
+        let pid = found.content.pid;
+        LockState::Held { pid, is_stopped: pid.is_some_and(is_stopped), held_for }
+    } else {
+        return None;
+    };
+    Some(Lock { path, state })
+}
+
+/// The kernel lock, where one process has it for longer than anybody waits for it, and is not
+/// writing: else there would be a lockfile.
+fn write_lock(paths: &Paths) -> Option<Lock> {
+    let pid = kernel_lock::holder(paths, WRITE_LOCK)?;
+    let since = Instant::now();
+    while !is_stopped(pid) && since.elapsed() < LOCK_WAIT {
+        sleep(LOOK_EVERY);
+        let is_writing = lockfile::inspect(&paths.lockfile()).is_ok_and(|found| found.is_some());
+        if is_writing || kernel_lock::holder(paths, WRITE_LOCK) != Some(pid) {
+            return None;
+        }
+    }
+    let held_for = Some(since.elapsed()).filter(|held_for| *held_for >= LOCK_WAIT);
+    let state = LockState::Held { pid: Some(pid), is_stopped: is_stopped(pid), held_for };
+    Some(Lock { path: paths.folder().join(WRITE_LOCK), state })
+}
