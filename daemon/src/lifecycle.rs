@@ -146,7 +146,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let paths = ownership.paths.clone();
     let instance: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
-    let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after);
+    let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after).for_owner();
     let pulse = Arc::new(Pulse::default());
     let registry = Registry::start(
         file,

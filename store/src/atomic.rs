@@ -75,7 +75,7 @@ pub(crate) fn sync(target: &Path) -> StoreResult<()> {
 
 /// Replaces a file, 0600, that need not survive a crash: what describes a running process. Only
 /// for who is the one to write it: what others left unfinished is cleared away.
-pub(crate) fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
+pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
     // Finding that there is something that cannot be removed is not worth an error.
     let _ = remove_debris(target);
     let failed = || StoreError::io("replace", target);

@@ -34,6 +34,19 @@ pub enum StoreError {
         /// What is wrong with it.
         source: Unreadable,
     },
+    /// The file is damaged, and a daemon that serves it knows best what it held.
+    #[error(
+        "{} is damaged: {source}; argusd (process {owner}) has what it held and mends it",
+        path.display()
+    )]
+    OwnersToMend {
+        /// The damaged file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Unreadable,
+        /// The daemon.
+        owner: u32,
+    },
     /// The file is damaged and could not be copied away, so it is not overwritten.
     #[error(
         "{} is damaged and cannot be set aside in {}: {source}; nothing was changed",
@@ -128,7 +141,7 @@ impl StoreError {
         match self {
             StoreError::Locked { .. } => Code::Locked,
             StoreError::Unreadable { source, .. } => source.code(),
-            StoreError::NotSetAside { .. } => Code::Corrupt,
+            StoreError::OwnersToMend { .. } | StoreError::NotSetAside { .. } => Code::Corrupt,
             StoreError::TooLarge { .. } => Code::TooLarge,
             StoreError::Permission { .. } | StoreError::Foreign { .. } => Code::Permission,
             StoreError::Io { .. } => Code::Io,
@@ -149,6 +162,9 @@ impl From<StoreError> for Error {
                 .details(serde_json::json!({
                     "path": path.to_string_lossy(), "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
                 })),
+            StoreError::OwnersToMend { path, .. } => Error::new(Code::Corrupt, error.to_string())
+                .hint("try again in a moment; if that does not help: argus doctor")
+                .details(serde_json::json!({ "path": path.to_string_lossy() })),
             StoreError::NotSetAside { path, quarantine, .. } => {
                 Error::new(Code::Corrupt, error.to_string())
                     .hint(format!("make room: df -h {}", quarantine.display()))

@@ -8,7 +8,7 @@
 //! 3. The file is replaced whole, or not at all; a reader needs no lock.
 //! 4. An error other than [`StoreError::OutcomeUnknown`] means: nothing was changed.
 
-mod atomic;
+pub mod atomic;
 mod endpoint;
 mod error;
 pub mod folder;

@@ -14,7 +14,7 @@ use argus_proto::limits::FILE_BYTES_MAX;
 use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
-use crate::kernel_lock::{KernelLock, WRITE_LOCK};
+use crate::kernel_lock::{self, KernelLock, OWNER_LOCK, WRITE_LOCK};
 use crate::lockfile::{Lockfile, StaleAfter, Watch};
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
@@ -37,6 +37,8 @@ pub struct RegistryFile {
     collection: &'static Collection,
     stale_after: StaleAfter,
     watch: Watch,
+    /// It is the daemon's, who holds the owner lock.
+    is_owner: bool,
     known: Option<Known>,
     /// The last write may not last: what is there is read, and written anew, whatever happens.
     is_uncertain: bool,
@@ -107,6 +109,7 @@ impl RegistryFile {
             collection,
             stale_after,
             watch: Watch::default(),
+            is_owner: false,
             known: None,
             is_uncertain: false,
             unreadable: None,
@@ -114,6 +117,13 @@ impl RegistryFile {
             debris_removed: false,
             recoveries: Vec::new(),
         }
+    }
+
+    /// The same for who holds the owner lock.
+    #[must_use]
+    pub fn for_owner(mut self) -> Self {
+        self.is_owner = true;
+        self
     }
 
     /// Where it is.
@@ -343,11 +353,24 @@ impl RegistryFile {
                         std::thread::sleep(TORN_READ_PAUSE);
                         continue;
                     }
+                    self.leave_to_owner(&source)?;
                     let (document, from) = self.fallback(true);
                     return Ok((document, Some(Damage::unreadable(&source, from))));
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// What a daemon has in memory is newer than any copy. Going on with an older one, it would look as if
+    /// somebody had removed the rest, and the daemon would follow.
+    fn leave_to_owner(&self, problem: &Unreadable) -> StoreResult<()> {
+        match kernel_lock::holder(&self.paths, OWNER_LOCK).filter(|_| !self.is_owner) {
+            Some(owner) => {
+                let (path, source) = (self.paths.registry().to_owned(), problem.clone());
+                Err(StoreError::OwnersToMend { path, source, owner })
+            }
+            None => Ok(()),
         }
     }
 

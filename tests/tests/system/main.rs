@@ -4,6 +4,7 @@
 mod cli;
 mod codes;
 mod concurrency;
+mod damage;
 mod doctor;
 mod events;
 mod fallback;
@@ -12,6 +13,7 @@ mod lifecycle;
 mod limits;
 mod locks;
 mod old_faults;
+mod paths;
 mod presence;
 mod protocols;
 mod resolving;
