@@ -23,6 +23,10 @@ use crate::registry::{Message, context};
 /// who come meanwhile have deadlines.
 const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
 
+/// After so long without the locks it is looked at what others have written meanwhile: readers
+/// must not be shown the past for as long as somebody keeps a lock.
+const LOCK_WAIT_SLICE: Duration = Duration::from_millis(500);
+
 /// A change that waits to become durable.
 pub(crate) struct Pending {
     pub(crate) request: Request,
@@ -66,6 +70,8 @@ pub(crate) struct Done {
     pub(crate) changes: Vec<Change>,
     /// The answers, each with whom to send it to.
     pub(crate) answers: Vec<(Pending, Result<Answer>)>,
+    /// Those that were not begun, and can wait longer.
+    pub(crate) waiting: Vec<Pending>,
     /// How long the write took, if there was one.
     pub(crate) latency: Option<Duration>,
     /// What is wrong with the file, if that was looked at.
@@ -186,9 +192,8 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
             // Only those whose own wait has run out are told; the others go on waiting.
             Err(error @ StoreError::Locked { .. }) => {
                 batch.give_up_waiting(&error.into());
-                if batch.entries.is_empty() {
-                    return batch.leave_unwritten(done, file);
-                }
+                let (suspects, waiting) = (done.suspects, batch.waiting());
+                return Done { suspects, waiting, ..look(file, &batch.memory.base) };
             }
             Err(error) => {
                 let is_about_file = error.is_about_content();
@@ -208,6 +213,7 @@ impl Done {
             document: None,
             changes: Vec::new(),
             answers: Vec::new(),
+            waiting: Vec::new(),
             latency: None,
             problem: None,
             unwritable: None,
@@ -250,14 +256,18 @@ impl Batch {
         Batch { collection, entries, memory, suspects, changes: Vec::new() }
     }
 
-    /// Until the first of them has to be told that it waited in vain.
+    /// At most until the first of them has to be told that it waited in vain.
     fn lock_wait(&self) -> Duration {
         let now = Instant::now();
         self.entries
             .iter()
             .map(|entry| entry.pending.limits.lock_wait_until.saturating_duration_since(now))
             .min()
-            .unwrap_or(SHORT_LOCK_WAIT)
+            .map_or(SHORT_LOCK_WAIT, |wait| wait.min(LOCK_WAIT_SLICE))
+    }
+
+    fn waiting(&mut self) -> Vec<Pending> {
+        self.entries.drain(..).map(|entry| entry.pending).collect()
     }
 
     fn finish(&mut self) -> Vec<(Pending, Result<Answer>)> {

@@ -278,6 +278,8 @@ impl Owner {
         if self.finish.is_none() {
             self.note_unwritten();
         }
+        // They came before those who wait already.
+        self.waiting.splice(0..0, done.waiting);
         // Readers first: who has his answer finds his change.
         self.publish();
         match done.changes.is_empty() {

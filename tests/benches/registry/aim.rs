@@ -10,6 +10,10 @@ pub(crate) const ANNOUNCES_PER_SECOND: f64 = 25_000.0;
 pub(crate) const CALL_TO_ROUND_TRIP: f64 = 1.7;
 /// A commit, as a multiple of its bare writes.
 pub(crate) const COMMIT_TO_WRITES: f64 = 1.2;
+/// A change on its way to all subscribers, as a multiple of the commit.
+pub(crate) const EVENT_TO_COMMIT: f64 = 1.8;
+/// An announcement beside a subscriber that never reads, as a multiple of one without it.
+pub(crate) const BESIDE_DEAF_SUBSCRIBER: f64 = 1.1;
 /// How long 10 000 records may take to arrive.
 pub(crate) const LISTING: Duration = Duration::from_millis(1);
 /// What the most records may cost, as a multiple of the fewest.

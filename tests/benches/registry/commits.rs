@@ -1,8 +1,6 @@
 //! What a commit costs beside the bare writes that it consists of, with one writer, and what it
 //! costs to find that nobody else has written.
 
-use std::time::Duration;
-
 use argus_presence::{ThisMachine, clock};
 use argus_proto::collection::WATCHERS;
 use argus_proto::document::Document;
@@ -18,7 +16,7 @@ use crate::plan::{Plan, RECORDS};
 use crate::samples::{Operation, Samples};
 use crate::seed;
 use crate::table::{Table, count, ratio, time};
-use crate::turns::Turns;
+use crate::turns::{Turns, in_turns};
 
 /// Measures and prints a table.
 pub(crate) fn run(plan: &Plan) {
@@ -39,21 +37,6 @@ pub(crate) fn run(plan: &Plan) {
     }
     println!("The store alone, in one process with one writer.\n");
     table.print();
-}
-
-fn in_turns(
-    plan: &Plan,
-    mut own: impl FnMut(Duration) -> Samples,
-    mut floor: impl FnMut(Duration) -> Samples,
-) -> (Turns, Turns) {
-    let (mut owns, mut floors) = (Turns::default(), Turns::default());
-    let mut measured = Duration::ZERO;
-    while measured < plan.cell {
-        owns.push(own(plan.slice));
-        floors.push(floor(plan.slice));
-        measured += plan.slice;
-    }
-    (owns, floors)
 }
 
 fn row(table: &mut Table, records: usize, names: [&str; 2], (own, floor): (Turns, Turns)) {
@@ -89,7 +72,8 @@ fn file(context: &TestContext) -> RegistryFile {
     RegistryFile::new(context.paths(), &WATCHERS, StaleAfter::default())
 }
 
-fn commit(context: &TestContext) -> Operation {
+/// A change made durable by the store, without daemon and client.
+pub(crate) fn commit(context: &TestContext) -> Operation {
     let (mut file, mut turn) = (file(context), 0);
     let pid = std::process::id();
     Box::new(move || {

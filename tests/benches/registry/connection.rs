@@ -7,6 +7,7 @@ use std::path::Path;
 
 use argus_proto::Request;
 use argus_proto::call::Call;
+use argus_proto::event::EventKind;
 use argus_proto::wire::PREAMBLE;
 use argus_proto::wire::binary::{
     ClientMessage, ServerMessage, decode_answer, encode_request, frame,
@@ -42,10 +43,7 @@ impl Connection {
     /// Sends a request and takes in the whole answer, as bytes. One that is an error is one here.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<FrameBytes> {
         self.stream.write_all(request)?;
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length)?;
-        self.payload.resize(u32::from_be_bytes(length) as usize, 0);
-        self.stream.read_exact(&mut self.payload)?;
+        let answer = self.read_frame()?;
         if self.payload.len() < ERROR_BYTES_MAX {
             let message = decode_answer(&self.payload[1..]).map_err(io::Error::other)?;
             let ServerMessage::Answer { result, .. } = message else {
@@ -53,7 +51,29 @@ impl Connection {
             };
             result.map_err(|error| io::Error::other(format!("{}, {error}", error.code.name())))?;
         }
-        Ok(FrameBytes { request: request.len(), answer: length.len() + self.payload.len() })
+        Ok(FrameBytes { request: request.len(), answer })
+    }
+
+    /// Takes in what a subscriber is told, up to the next change.
+    pub(crate) fn next_change(&mut self) -> io::Result<()> {
+        loop {
+            self.read_frame()?;
+            let message = decode_answer(&self.payload[1..]).map_err(io::Error::other)?;
+            match message {
+                ServerMessage::Event(event) if event.kind == EventKind::Bookmark => {}
+                ServerMessage::Event(_) => return Ok(()),
+                ServerMessage::Answer { .. } => return Err(io::Error::other("nobody has asked")),
+            }
+        }
+    }
+
+    /// Reads a frame, and tells how long it is.
+    fn read_frame(&mut self) -> io::Result<usize> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        self.payload.resize(u32::from_be_bytes(length) as usize, 0);
+        self.stream.read_exact(&mut self.payload)?;
+        Ok(length.len() + self.payload.len())
     }
 }
 

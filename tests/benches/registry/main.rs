@@ -1,7 +1,7 @@
 //! The benchmark behind the README's figures: every cost beside the least that it could be.
 //!
 //! `cargo bench --bench registry` takes two minutes, with `-- --quick` behind it less than one.
-//! Words choose parts of it: `announce heartbeat get list commit programs memory`. The files are made in
+//! Words choose parts of it: `announce heartbeat get list commit events programs memory`. The files are made in
 //! the folder for temporary files; `TMPDIR` puts them on another disk.
 //!
 //! 1. The load comes from processes of their own, as it does in life: this executable runs itself
@@ -25,6 +25,7 @@ mod plan;
 mod programs;
 mod samples;
 mod seed;
+mod subscribers;
 mod table;
 mod turns;
 mod work;
@@ -45,6 +46,9 @@ fn main() {
     let loaded = calls::run(&plan);
     if plan.wants(Part::Commit) {
         commits::run(&plan);
+    }
+    if plan.wants(Part::Events) {
+        subscribers::run(&plan);
     }
     if plan.wants(Part::Programs) {
         programs::run(&plan);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How many records the registry has.
 pub(crate) const RECORDS: [usize; 3] = [10, 1_000, 10_000];
+/// How many subscribers hear of a change.
+pub(crate) const SUBSCRIBERS: [usize; 3] = [1, 10, 100];
 /// How many processes call at the same time.
 pub(crate) const CLIENTS: [usize; 3] = [1, 8, 32];
 
@@ -11,7 +13,7 @@ const HELP: &str = "\
 Usage: cargo bench --bench registry -- [--quick] [PART]...
 
   --quick  shorter measurements: less than a minute in place of two
-  PART     announce, heartbeat, get, list, commit, programs, memory [default: all]
+  PART     announce, heartbeat, get, list, commit, events, programs, memory [default: all]
 ";
 
 /// A part of the benchmark that can be asked for alone.
@@ -27,6 +29,8 @@ pub(crate) enum Part {
     List,
     /// Commits of the store alone, beside their writes.
     Commit,
+    /// A change on its way to subscribers, beside the commit alone.
+    Events,
     /// Cold start and warm `argus ls`, beside an empty program.
     Programs,
     /// What the daemon takes when idle.
@@ -53,6 +57,7 @@ impl Part {
             "get" => Part::Get,
             "list" => Part::List,
             "commit" => Part::Commit,
+            "events" => Part::Events,
             "programs" => Part::Programs,
             "memory" => Part::Memory,
             _ => return None,

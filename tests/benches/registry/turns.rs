@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::plan::Plan;
 use crate::samples::Samples;
 
 /// The slices of one thing that was measured.
@@ -40,6 +41,22 @@ impl Turns {
         }
         all
     }
+}
+
+/// Measures two things in turns.
+pub(crate) fn in_turns(
+    plan: &Plan,
+    mut own: impl FnMut(Duration) -> Samples,
+    mut floor: impl FnMut(Duration) -> Samples,
+) -> (Turns, Turns) {
+    let (mut owns, mut floors) = (Turns::default(), Turns::default());
+    let mut measured = Duration::ZERO;
+    while measured < plan.cell {
+        owns.push(own(plan.slice));
+        floors.push(floor(plan.slice));
+        measured += plan.slice;
+    }
+    (owns, floors)
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

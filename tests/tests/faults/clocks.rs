@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use argus_client::method::Subscribe;
+use argus_client::{EventKind, Mode};
 use argus_tests::{Bystander, Run, TestContext, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,6 +19,8 @@ use tempfile::TempDir;
 const HOUR: i64 = 3600;
 /// Just more than a record may be old.
 const BEYOND_TTL: i64 = 61;
+/// The daemon looks every half second who is to go.
+const SEVERAL_LOOKS: Duration = Duration::from_secs(6);
 /// How long a lockfile that names nobody is respected.
 const STALE_UNNAMED: Duration = Duration::from_secs(10);
 
@@ -123,6 +127,49 @@ fn who_is_vouched_for_outlives_every_clock_and_who_is_dead_does_not() {
             assert_eq!(pruned["removedIds"], json!(["dead"]), "{way} {seconds}");
             assert_eq!(clock.succeed(&[way, "get", "kept"])["state"], "live", "{way} {seconds}");
         }
+    }
+}
+
+/// As of an old program: nobody sends heartbeats for it.
+fn write_as_old(context: &TestContext, id: &str, process: &Bystander) {
+    let mut document = context.document();
+    let now = argus_presence::clock::wall_ms();
+    document["watchers"][id] = json!({
+        "id": id, "host": "127.0.0.1", "port": 1, "pid": process.pid(), "startedAt": now,
+        "updatedAt": now,
+    });
+    let temp = context.home().join("old.tmp");
+    fs::write(&temp, document.to_string()).expect("own folder");
+    fs::rename(temp, context.registry()).expect("own folder");
+}
+
+/// Seen to fail with silence measured by the clock that was set.
+#[test]
+fn nobody_alive_is_removed_when_the_clock_is_set() {
+    for seconds in [HOUR, -HOUR] {
+        let clock = Clock::new();
+        let process = clock.context.bystander();
+        let mut dead = clock.context.bystander();
+        clock.announce("--daemon-only", "vouched", &process);
+        clock.announce("--daemon-only", "dead", &dead);
+        write_as_old(&clock.context, "old", &process);
+        let client = clock.context.client(Mode::DaemonOnly);
+        let mut events = client.subscribe(Subscribe::default());
+        events.next_event().expect("what is there");
+
+        clock.set(seconds);
+        let begun = Instant::now();
+        while begun.elapsed() < SEVERAL_LOOKS {
+            let event = events.next_within(SEVERAL_LOOKS).expect("it goes on");
+            assert!(event.is_none_or(|event| event.kind != EventKind::Removed), "{seconds}");
+        }
+        // It does look.
+        dead.kill();
+        let removed = until("the dead one goes", || {
+            events.next_event().ok().filter(|event| event.kind == EventKind::Removed)
+        });
+        assert_eq!(removed.id.as_deref(), Some("dead"));
+        assert_eq!(clock.context.ids(), ["old", "vouched"], "{seconds}");
     }
 }
 

@@ -1,19 +1,18 @@
 //! A record that nobody refreshes goes after its TTL, though its process lives; one that is
-//! refreshed stays. Takes a minute.
-//!
-//! Seen to fail with silence counted from the last look, so that it never lasts.
+//! refreshed stays, and so does one that nobody could refresh. Takes a minute.
 
 use std::time::{Duration, Instant};
 
 use argus_client::method::{Heartbeat, Subscribe};
-use argus_client::{EventKind, Mode, Reason, announcement};
-use argus_tests::TestContext;
+use argus_client::{EventKind, Mode, Reason, Watcher, announcement};
+use argus_tests::{Stopped, TestContext};
 
 const TTL: Duration = Duration::from_secs(60);
 /// Far longer than it may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BEAT_EVERY: Duration = Duration::from_secs(5);
 
+/// Seen to fail with silence counted from the last look, so that it never lasts.
 #[test]
 fn who_is_silent_for_longer_than_its_ttl_goes_and_who_is_not_stays() {
     let context = TestContext::new();
@@ -37,4 +36,31 @@ fn who_is_silent_for_longer_than_its_ttl_goes_and_who_is_not_stays() {
     assert_eq!(removed.reason, Some(Reason::HeartbeatLost));
     assert!(begun.elapsed() >= TTL, "not before its time: this is a promise, not a speed");
     assert_eq!(context.ids(), ["beating", "vouched"]);
+}
+
+/// Nobody could tell it that he lives. Seen to fail with silence that counts on while the daemon
+/// does not run.
+#[test]
+fn a_daemon_that_was_stopped_for_longer_than_a_ttl_removes_nobody_who_lives() {
+    let context = TestContext::new();
+    let daemon = context.start_daemon();
+    let process = context.bystander();
+    let client = context.client(Mode::DaemonOnly);
+    client.announce(announcement("silent").pid(process.pid()).vouch(false).build()).expect("made");
+    let watcher = announcement("watcher").build();
+    let watcher = Watcher::start(context.options(Mode::Auto), watcher).expect("announced");
+
+    let stopped = Stopped::new(daemon);
+    std::thread::sleep(TTL + BEAT_EVERY);
+    drop(stopped);
+    let mut events = client.subscribe(Subscribe::default());
+    assert!(events.next_event().expect("it goes on").records.is_some_and(|all| all.len() == 2));
+    let begun = Instant::now();
+    // It looks every half second who is to go.
+    while begun.elapsed() < 2 * BEAT_EVERY {
+        let event = events.next_within(BEAT_EVERY).expect("it goes on");
+        assert!(event.is_none_or(|event| event.kind != EventKind::Removed));
+    }
+    assert_eq!(context.ids(), ["silent", "watcher"]);
+    watcher.close().expect("closed");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use argus_client::method::{Heartbeat, List, Remove};
 use argus_client::{Code, Mode, Options, Way, announcement, blocking};
 use argus_presence::clock;
-use argus_tests::{Stopped, TestContext, ended, signal_process, until};
+use argus_tests::{OldProgram, Stopped, TestContext, ended, signal_process, until};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -306,4 +306,28 @@ fn what_others_write_is_noticed_without_a_question_that_fails() {
         (listing.records.len() == 1).then_some(listing.cursor)
     });
     assert_ne!(after, before, "it is a change like any other");
+}
+
+/// Seen to fail with a daemon that looks at the file only when it has had the lock.
+#[test]
+fn what_others_write_is_noticed_while_a_change_waits_for_the_lock() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let daemon = context.client(Mode::DaemonOnly);
+    daemon.announce(announcement("first").build()).expect("served");
+    let mut document = context.document();
+    document["watchers"]["foreign"] = document["watchers"]["first"].clone();
+    let _lock = OldProgram::new(&context.registry()).lock();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| daemon.announce(announcement("second").build()));
+        let reader = context.client(Mode::DaemonOnly);
+        std::fs::write(context.registry(), document.to_string()).expect("own file");
+        until("the listing shows it", || {
+            let listing = reader.list(List::default()).expect("served");
+            (listing.records.len() == 2).then_some(())
+        });
+        assert!(!waiting.is_finished(), "the lock is held");
+        let error = waiting.join().expect("an answer").expect_err("the lock was held");
+        assert_eq!(error.code, Code::Locked, "{error}");
+    });
 }

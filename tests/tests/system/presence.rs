@@ -1,10 +1,11 @@
 //! Who is really there: the end of a process ends its record, whoever wrote it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
 use argus_client::method::Subscribe;
-use argus_client::{EventKind, Mode, Reason, announcement};
+use argus_client::{Code, EventKind, Mode, Reason, announcement};
 use argus_tests::{Bystander, TestContext, until};
 use serde_json::{Value, json};
 
@@ -131,4 +132,50 @@ fn who_cannot_send_heartbeats_is_kept_fresh_while_its_process_lives() {
     until("the daemon says that it is there, in the file too", || {
         (updated_at() > first).then_some(())
     });
+}
+
+/// Half through the daemon, half on the file. Seen to fail with a name that is chosen before the lock is had.
+#[test]
+fn sixty_four_processes_that_claim_one_name_get_sixty_four() {
+    const CLAIMS: usize = 64;
+    let context = TestContext::new();
+    context.start_daemon();
+    let mut processes: Vec<Bystander> = (0..CLAIMS).map(|_| context.bystander()).collect();
+    let pids: Vec<u32> = processes.iter().map(Bystander::pid).collect();
+    let claim = |at: usize| -> String {
+        let way = if at.is_multiple_of(2) { "--daemon-only" } else { "--direct" };
+        let pid = pids[at].to_string();
+        let arguments = [way, "announce", "--id", "app", "--unique", "--pid", &pid];
+        // Where so many want the lock, some have to ask again.
+        let run = until("the claim gets through", || {
+            let run = context.argus(&arguments);
+            (run.code != i32::from(Code::Locked.exit_code())).then_some(run)
+        });
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stdout.trim().to_owned()
+    };
+    let names: Vec<String> = std::thread::scope(|scope| {
+        let claims: Vec<_> = {
+            let claim = &claim;
+            (0..CLAIMS).map(|at| scope.spawn(move || claim(at))).collect()
+        };
+        claims.into_iter().map(|claim| claim.join().expect("a name")).collect()
+    });
+    let all: BTreeSet<&String> = names.iter().collect();
+    let expected: BTreeSet<String> = std::iter::once("app".to_owned())
+        .chain((2..=CLAIMS).map(|at| format!("app-{at}")))
+        .collect();
+    assert_eq!(all, expected.iter().collect(), "each has one of its own, and none is left out");
+    for at in [0, 1, CLAIMS - 1] {
+        assert_eq!(claim(at), names[at], "who asks again gets the same name");
+    }
+
+    let (closed, killed) = (&names[0], &names[1]);
+    let own = processes[0].pid().to_string();
+    assert_eq!(context.argus(&["rm", killed, "--pid", &own]).code, 5, "it is another's");
+    assert_eq!(context.argus(&["rm", closed, "--pid", &own]).code, 0);
+    processes[1].kill();
+    until("it goes with its process", || (context.ids().len() == CLAIMS - 2).then_some(()));
+    let left: BTreeSet<String> = context.ids().into_iter().collect();
+    assert_eq!(left, expected.into_iter().filter(|id| id != closed && id != killed).collect());
 }
