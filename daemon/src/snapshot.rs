@@ -75,9 +75,13 @@ impl Snapshot {
         self.revision - self.changes.len() as u64
     }
 
-    /// The changes after a revision that is not before [`Snapshot::kept_from`].
+    /// The changes after a revision that is not before [`Snapshot::kept_from`]. Costs what there is
+    /// of them: everyone who follows asks after each change.
     pub(crate) fn changes_after(&self, revision: u64) -> impl Iterator<Item = &Waiting> {
-        self.changes.iter().skip(revision.saturating_sub(self.kept_from()) as usize)
+        let told = revision.saturating_sub(self.kept_from()) as usize;
+        let changes = self.changes.focus();
+        let first = told.min(changes.len());
+        changes.narrow(first..).into_iter()
     }
 
     /// The error for a file that this program is too old for.
