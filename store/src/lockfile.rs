@@ -240,20 +240,18 @@ fn read_content(file: &mut (impl Read + Seek)) -> io::Result<Content> {
 mod tests {
     use super::*;
 
+    /// As a writer does that has never seen it before.
+    fn acquire(path: &Path, wait: Duration) -> StoreResult<Lockfile> {
+        let private = path.with_file_name("private");
+        let (mut watch, mut wait) = (Watch::default(), Wait::new(wait));
+        Lockfile::acquire(path, &private, StaleAfter::default(), &mut watch, &mut wait)
+    }
+
     #[test]
     fn it_is_complete_when_it_appears_and_gone_when_released() {
         let home = tempfile::tempdir().expect("a folder");
         let path = home.path().join("registry.json.lock");
-        let mut wait = Wait::new(Duration::ZERO);
-        let private = home.path().join("private");
-        let lockfile = Lockfile::acquire(
-            &path,
-            &private,
-            StaleAfter::default(),
-            &mut Watch::default(),
-            &mut wait,
-        )
-        .expect("free");
+        let lockfile = acquire(&path, Duration::ZERO).expect("free");
         assert!(lockfile.is_own());
         let content = Content::parse(&fs::read(&path).expect("there"));
         assert_eq!(content.pid, Some(std::process::id()));
@@ -271,16 +269,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         let path = home.path().join("registry.json.lock");
         fs::write(&path, format!("{{\"pid\":{}}}", std::process::id())).expect("written");
-        let mut wait = Wait::new(Duration::from_millis(10));
-        let private = home.path().join("private");
-        let error = Lockfile::acquire(
-            &path,
-            &private,
-            StaleAfter::default(),
-            &mut Watch::default(),
-            &mut wait,
-        )
-        .expect_err("held");
+        let error = acquire(&path, Duration::from_millis(10)).expect_err("held");
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         assert!(path.exists());
     }
@@ -307,16 +296,7 @@ mod tests {
         let long = format!("{{\"by\":\"argus\",\"x\":\"{}\"}}", "y".repeat(600));
         fs::write(&path, &long).expect("written");
         let before = fs::metadata(&path).expect("there");
-        let mut wait = Wait::new(Duration::ZERO);
-        let private = home.path().join("private");
-        let lockfile = Lockfile::acquire(
-            &path,
-            &private,
-            StaleAfter::default(),
-            &mut Watch::default(),
-            &mut wait,
-        )
-        .expect("stale");
+        let lockfile = acquire(&path, Duration::ZERO).expect("stale");
         let after = fs::metadata(&path).expect("there");
         assert_eq!(platform_inode(&before), platform_inode(&after));
         assert!(lockfile.is_own());
@@ -331,11 +311,8 @@ mod tests {
     #[test]
     fn one_that_is_held_for_long_looks_young() {
         let home = tempfile::tempdir().expect("a folder");
-        let (path, private) = (home.path().join("registry.json.lock"), home.path().join("private"));
-        let (mut watch, mut wait) = (Watch::default(), Wait::new(Duration::ZERO));
-        let lockfile =
-            Lockfile::acquire(&path, &private, StaleAfter::default(), &mut watch, &mut wait)
-                .expect("free");
+        let path = home.path().join("registry.json.lock");
+        let lockfile = acquire(&path, Duration::ZERO).expect("free");
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
         lockfile.file.set_modified(long_ago).expect("own file");
         let deadline = Instant::now() + Duration::from_secs(20);

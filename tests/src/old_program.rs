@@ -51,6 +51,17 @@ impl OldProgram {
         fs::rename(&temp, &self.registry).expect("own folder");
     }
 
+    /// Writes a record of a process, with a pid and nothing else to know it by.
+    pub fn announce(&self, id: &str, pid: u32) {
+        let now = clock::wall_ms();
+        self.update(|document| {
+            document["watchers"][id] = json!({
+                "id": id, "host": "127.0.0.1", "port": 1, "pid": pid, "startedAt": now,
+                "updatedAt": now,
+            });
+        });
+    }
+
     /// Takes the lockfile: with O_EXCL, and empty for as long as it is held.
     pub fn lock(&self) -> OldLock {
         let path = self.beside(".lock");

@@ -10,13 +10,13 @@ use argus_store::wait::LOCK_WAIT;
 use argus_store::{RegistryFile, Transaction};
 use argus_tests::TestContext;
 
-use crate::aim::{self, Aim};
+use crate::aim::COMMIT_TO_WRITES as LIMIT;
 use crate::disk;
 use crate::plan::{Plan, RECORDS};
 use crate::samples::{Operation, Samples};
 use crate::seed;
-use crate::table::{Table, count, ratio, time};
-use crate::turns::{Turns, in_turns};
+use crate::table::Table;
+use crate::turns::{compare, in_turns};
 
 /// Measures and prints a table.
 pub(crate) fn run(plan: &Plan) {
@@ -27,33 +27,16 @@ pub(crate) fn run(plan: &Plan) {
         let mut commit = commit(&context);
         let floor = |slice| disk::replace(&context, bytes, slice);
         let (own, floor) = in_turns(plan, |slice| Samples::take(slice, &mut commit), floor);
-        row(&mut table, records, ["a commit", "its writes alone"], (own, floor));
+        compare(&mut table, records, ["a commit", "its writes alone"], (own, floor), LIMIT);
 
         let mut look = look(&context);
         let mut stat = stat(&context);
         let floor = |slice| Samples::take(slice, &mut stat);
         let (own, floor) = in_turns(plan, |slice| Samples::take(slice, &mut look), floor);
-        row(&mut table, records, ["a look, nothing new", "one stat"], (own, floor));
+        compare(&mut table, records, ["a look, nothing new", "one stat"], (own, floor), LIMIT);
     }
     println!("The store alone, in one process with one writer.\n");
     table.print();
-}
-
-fn row(table: &mut Table, records: usize, names: [&str; 2], (own, floor): (Turns, Turns)) {
-    let multiple = own.multiple_of(&floor);
-    let limit = aim::COMMIT_TO_WRITES;
-    let aim = Aim::at_most(multiple, limit, format!("{limit}×"));
-    let [name, beside] = names.map(str::to_owned);
-    table.row([
-        count(records as f64),
-        name,
-        time(own.mean()),
-        beside,
-        time(floor.mean()),
-        ratio(multiple),
-        aim.text,
-        aim.verdict.to_owned(),
-    ]);
 }
 
 struct Announce(argus_proto::Request);

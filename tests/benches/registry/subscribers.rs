@@ -3,14 +3,14 @@
 use argus_client::method::Subscribe;
 use argus_tests::TestContext;
 
-use crate::aim::{self, Aim};
+use crate::aim;
 use crate::commits;
 use crate::connection::{Connection, request};
 use crate::plan::{Plan, RECORDS, SUBSCRIBERS};
 use crate::samples::{Operation, Samples};
 use crate::seed;
-use crate::table::{Table, count, ratio, time};
-use crate::turns::{Turns, in_turns};
+use crate::table::Table;
+use crate::turns::{compare, in_turns};
 
 /// Measures and prints a table.
 pub(crate) fn run(plan: &Plan) {
@@ -27,7 +27,7 @@ pub(crate) fn run(plan: &Plan) {
             |slice| Samples::take(slice, &mut commit),
         );
         let names = ["from the question to the last event", "the commit alone"];
-        row(&mut table, subscribers, names, measured, aim::EVENT_TO_COMMIT);
+        compare(&mut table, subscribers, names, measured, aim::EVENT_TO_COMMIT);
     }
 
     let (quiet, deaf) = (home(), home());
@@ -43,7 +43,7 @@ pub(crate) fn run(plan: &Plan) {
         |slice| Samples::take(slice, &mut undisturbed),
     );
     let names = ["an announcement beside one that never reads", "one without it"];
-    row(&mut table, 1, names, measured, aim::BESIDE_DEAF_SUBSCRIBER);
+    compare(&mut table, 1, names, measured, aim::BESIDE_DEAF_SUBSCRIBER);
     println!("Those who follow, with {} records.\n", RECORDS[0]);
     table.print();
 }
@@ -52,28 +52,6 @@ fn home() -> TestContext {
     let context = TestContext::new();
     seed::write(&context, RECORDS[0]);
     context
-}
-
-fn row(
-    table: &mut Table,
-    subscribers: usize,
-    names: [&str; 2],
-    (own, floor): (Turns, Turns),
-    limit: f64,
-) {
-    let multiple = own.multiple_of(&floor);
-    let aim = Aim::at_most(multiple, limit, format!("{limit}×"));
-    let [name, beside] = names.map(str::to_owned);
-    table.row([
-        count(subscribers as f64),
-        name,
-        time(own.mean()),
-        beside,
-        time(floor.mean()),
-        ratio(multiple),
-        aim.text,
-        aim.verdict.to_owned(),
-    ]);
 }
 
 fn subscriber(context: &TestContext) -> Connection {

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use crate::aim::Aim;
 use crate::plan::Plan;
 use crate::samples::Samples;
+use crate::table::{Table, count, ratio, time};
 
 /// The slices of one thing that was measured.
 #[derive(Debug, Default)]
@@ -57,6 +59,29 @@ pub(crate) fn in_turns(
         measured += plan.slice;
     }
     (owns, floors)
+}
+
+/// Adds a line to a table: how many of what, the two things, and how they compare.
+pub(crate) fn compare(
+    table: &mut Table,
+    number: usize,
+    names: [&str; 2],
+    (own, floor): (Turns, Turns),
+    limit: f64,
+) {
+    let multiple = own.multiple_of(&floor);
+    let aim = Aim::at_most(multiple, limit, format!("{limit}×"));
+    let [name, beside] = names.map(str::to_owned);
+    table.row([
+        count(number as f64),
+        name,
+        time(own.mean()),
+        beside,
+        time(floor.mean()),
+        ratio(multiple),
+        aim.text,
+        aim.verdict.to_owned(),
+    ]);
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use argus_client::method::Subscribe;
 use argus_client::{EventKind, Mode};
-use argus_tests::{Bystander, Run, TestContext, until};
+use argus_tests::{Bystander, OldProgram, Run, TestContext, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -130,19 +130,6 @@ fn who_is_vouched_for_outlives_every_clock_and_who_is_dead_does_not() {
     }
 }
 
-/// As of an old program: nobody sends heartbeats for it.
-fn write_as_old(context: &TestContext, id: &str, process: &Bystander) {
-    let mut document = context.document();
-    let now = argus_presence::clock::wall_ms();
-    document["watchers"][id] = json!({
-        "id": id, "host": "127.0.0.1", "port": 1, "pid": process.pid(), "startedAt": now,
-        "updatedAt": now,
-    });
-    let temp = context.home().join("old.tmp");
-    fs::write(&temp, document.to_string()).expect("own folder");
-    fs::rename(temp, context.registry()).expect("own folder");
-}
-
 /// Seen to fail with silence measured by the clock that was set.
 #[test]
 fn nobody_alive_is_removed_when_the_clock_is_set() {
@@ -152,7 +139,7 @@ fn nobody_alive_is_removed_when_the_clock_is_set() {
         let mut dead = clock.context.bystander();
         clock.announce("--daemon-only", "vouched", &process);
         clock.announce("--daemon-only", "dead", &dead);
-        write_as_old(&clock.context, "old", &process);
+        OldProgram::new(&clock.context.registry()).announce("old", process.pid());
         let client = clock.context.client(Mode::DaemonOnly);
         let mut events = client.subscribe(Subscribe::default());
         events.next_event().expect("what is there");

@@ -24,4 +24,5 @@ mod storm;
 mod strangers;
 mod takeover;
 mod top;
+mod waiting;
 mod watcher;

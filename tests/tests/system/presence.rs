@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argus_client::method::Subscribe;
 use argus_client::{Code, EventKind, Mode, Reason, announcement};
-use argus_tests::{Bystander, TestContext, until};
+use argus_tests::{Bystander, OldProgram, TestContext, until};
 use serde_json::{Value, json};
 
 /// What was removed, and why, until nothing comes for a moment.
@@ -28,18 +28,6 @@ fn removals(
     removed
 }
 
-/// Writes a record as the older programs do, with a pid and nothing else to know it by.
-fn write_as_old(context: &TestContext, id: &str, pid: u32) {
-    let mut document = context.document();
-    let now = argus_presence::clock::wall_ms();
-    document["watchers"][id] = json!({
-        "id": id, "host": "127.0.0.1", "port": 1, "pid": pid, "startedAt": now, "updatedAt": now,
-    });
-    let temp = context.home().join("old.tmp");
-    fs::write(&temp, document.to_string()).expect("own folder");
-    fs::rename(temp, context.registry()).expect("own folder");
-}
-
 /// Seen to fail without the descriptors of processes and without the looking in their place.
 #[test]
 fn the_record_of_a_killed_process_goes_whoever_has_announced_it() {
@@ -55,7 +43,7 @@ fn the_record_of_a_killed_process_goes_whoever_has_announced_it() {
     assert_eq!(context.argus(&["announce", "--id", "by-cli", "--pid", &pid]).code, 0);
     let pid = pids[2].to_string();
     assert_eq!(context.argus(&["--direct", "announce", "--id", "by-file", "--pid", &pid]).code, 0);
-    write_as_old(&context, "by-old-program", pids[3]);
+    OldProgram::new(&context.registry()).announce("by-old-program", pids[3]);
     until("the daemon has seen them all", || {
         let listing = context.argus(&["--json", "--daemon-only", "ls"]).data();
         (listing["records"].as_array().map(Vec::len) == Some(4)).then_some(())
