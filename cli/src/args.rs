@@ -61,6 +61,10 @@ pub(crate) enum Command {
     /// Remove records
     #[command(visible_alias = "remove")]
     Rm(Remove),
+    /// Set a record, or add it
+    Put(Put),
+    /// Change some keys of a record
+    Patch(Patch),
     /// Remove what is dead or too old
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
@@ -155,6 +159,35 @@ pub(crate) struct Remove {
     /// Only if they belong to this process
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) pid: Option<u32>,
+    /// Only if the content is this one, as `get --json` tells
+    #[arg(long, value_name = "ETAG")]
+    pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+    /// What it shall be, as a JSON object; `-` reads it from standard input
+    #[arg(value_name = "JSON|-")]
+    pub(crate) value: String,
+    /// Only if the content is this one, as `get --json` tells
+    #[arg(long, value_name = "ETAG", conflicts_with = "if_absent")]
+    pub(crate) if_match: Option<String>,
+    /// Only if there is no such record
+    #[arg(long)]
+    pub(crate) if_absent: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Patch {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+    /// What becomes another, as a JSON object; null removes a key; `-` reads it from standard input
+    #[arg(value_name = "JSON|-")]
+    pub(crate) patch: String,
     /// Only if the content is this one, as `get --json` tells
     #[arg(long, value_name = "ETAG")]
     pub(crate) if_match: Option<String>,

@@ -52,6 +52,10 @@ verbs! {
     /// # Errors
     /// As there.
     remove(remove: Remove) -> Removed;
+    /// See [`Client::put`](crate::Client::put).
+    put(put: Put) -> Written;
+    /// See [`Client::patch`](crate::Client::patch).
+    patch(patch: Patch) -> Written;
     /// See [`Client::get`](crate::Client::get).
     ///
     /// # Errors

@@ -131,6 +131,23 @@ impl Client {
         self.call(remove).await
     }
 
+    /// Sets a record to what is given, or adds it.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` where it is not what `if_match` or `if_absent` say; `E_INVALID` for a value that
+    /// cannot be such a record.
+    pub async fn put(&self, put: Put) -> Result<Written> {
+        self.call(put).await
+    }
+
+    /// Changes some keys of a record.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND`, and as [`Client::put`].
+    pub async fn patch(&self, patch: Patch) -> Result<Written> {
+        self.call(patch).await
+    }
+
     /// One record.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub enum Request {
     Shutdown(Shutdown),
     Subscribe(Subscribe),
     Unsubscribe(Unsubscribe),
+    Put(Put),
+    Patch(Patch),
 }
 
 /// What can be answered. Order is part of the binary encoding: add at the end only.
@@ -75,6 +77,8 @@ pub enum Answer {
     Shutdown(Stopping),
     Subscribe(Subscribed),
     Unsubscribe(Unsubscribed),
+    Put(Written),
+    Patch(Written),
 }
 
 macro_rules! methods {
@@ -151,6 +155,8 @@ methods! {
     Shutdown "shutdown" Control Stopping;
     Subscribe "subscribe" Subscription Subscribed;
     Unsubscribe "unsubscribe" Subscription Unsubscribed;
+    Put "put" Change Written;
+    Patch "patch" Change Written;
 }
 
 impl Call {

@@ -16,6 +16,8 @@ pub struct Collection {
     pub version: u64,
     /// The key of the map in the file.
     pub records_key: &'static str,
+    /// The key of a record that repeats its id, if there is one.
+    pub name_key: Option<&'static str>,
     /// Where processes stand behind the records, how long one counts as live after a heartbeat.
     pub ttl: Option<Duration>,
     /// The file's own key that tells when it was last changed, in milliseconds since the epoch.
@@ -29,6 +31,7 @@ pub static WATCHERS: Collection = Collection {
     name: "watchers",
     version: 1,
     records_key: "watchers",
+    name_key: Some("id"),
     ttl: Some(WATCHER_TTL),
     updated_at_key: Some("updatedAt"),
     indent: "  ",

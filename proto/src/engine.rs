@@ -74,6 +74,10 @@ pub enum Reason {
     ProcessExited,
     /// It was not heard of for longer than the TTL.
     HeartbeatLost,
+    /// Somebody set it.
+    Put,
+    /// Somebody changed some of its keys.
+    Patched,
 }
 
 impl Reason {
@@ -86,6 +90,8 @@ impl Reason {
             Reason::External => "external",
             Reason::ProcessExited => "process-exited",
             Reason::HeartbeatLost => "heartbeat-lost",
+            Reason::Put => "put",
+            Reason::Patched => "patched",
         }
     }
 }
@@ -116,6 +122,8 @@ pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Re
         Request::Announce(params) => Answer::Announce(params.apply(&mut step)?),
         Request::Heartbeat(params) => Answer::Heartbeat(params.apply(&mut step)?),
         Request::Remove(params) => Answer::Remove(params.apply(&mut step)?),
+        Request::Put(params) => Answer::Put(params.apply(&mut step)?),
+        Request::Patch(params) => Answer::Patch(params.apply(&mut step)?),
         Request::Prune(params) => Answer::Prune(params.apply(&mut step)?),
         other => {
             return Err(Error::new(

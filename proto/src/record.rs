@@ -12,6 +12,8 @@ use crate::process::Process;
 
 /// The record's key that holds when it was last known to be true.
 pub const UPDATED_AT: &str = "updatedAt";
+/// The record's key that holds when its process started.
+pub const STARTED_AT: &str = "startedAt";
 /// The record's key for what argus itself adds.
 pub const PROCESS: &str = "process";
 
@@ -196,7 +198,7 @@ impl Watcher {
                 .ok_or_else(|| Damage::at("port", "must be a port number"))?,
             pid,
             cwd: string_field(object, "cwd", "cwd")?.map(Into::into),
-            started_at: time_field(object, "startedAt")?,
+            started_at: time_field(object, STARTED_AT)?,
             updated_at: time_field(object, UPDATED_AT)?,
             process,
         })

@@ -1,17 +1,11 @@
 //! `argus announce`: for scripts and people, whose process the daemon then vouches for.
 
-use std::io::Read;
-
 use argus_client::method::Announced;
 use argus_client::{Announcement, Code, Error, Result, announcement};
-use argus_proto::limits::RECORD_BYTES_MAX;
 
-use super::{Session, folder};
+use super::{Session, folder, json_text};
 use crate::args::Announce;
 use crate::platform::parent_pid;
-
-/// The most that is read from standard input.
-const DATA_BYTES_MAX: u64 = 4 * RECORD_BYTES_MAX as u64;
 
 pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let mut announcement = begin(&arguments.id, arguments.data.as_deref())?;
@@ -41,7 +35,7 @@ pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
 pub(super) fn begin(id: &str, data: Option<&str>) -> Result<Announcement> {
     let announcement = announcement(id);
     let Some(data) = data else { return Ok(announcement) };
-    let text = if data == "-" { read_stdin()? } else { data.to_owned() };
+    let text = json_text("--data", data)?;
     let announcement = announcement.fields(&text).map_err(|error| {
         Error::new(Code::Invalid, format!("--data is {error}"))
             .hint("--data '{\"source\":\"cdp\"}'")
@@ -60,20 +54,4 @@ fn caller() -> Result<u32> {
         .hint("name the process: argus announce --id ID --pid N")),
         pid => Ok(pid),
     }
-}
-
-fn read_stdin() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin()
-        // White space may make it longer than the record that it becomes.
-        .take(DATA_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| Error::new(Code::Invalid, format!("cannot read --data: {error}")))?;
-    if text.len() as u64 > DATA_BYTES_MAX {
-        return Err(Error::new(
-            Code::TooLarge,
-            format!("--data has more than {DATA_BYTES_MAX} bytes"),
-        ));
-    }
-    Ok(text)
 }

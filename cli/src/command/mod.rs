@@ -11,6 +11,7 @@ pub(crate) mod install;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod prune;
+pub(crate) mod put;
 pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod run;
@@ -19,14 +20,19 @@ pub(crate) mod top;
 pub(crate) mod wait;
 pub(crate) mod watch;
 
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
 use argus_client::{Client, Code, Error, Mode, Options, Result};
+use argus_proto::limits::RECORD_BYTES_MAX;
 
 use crate::args::{Cli, Command, Global};
 use crate::output::Output;
 use crate::platform;
+
+/// The most that is read from standard input.
+const INPUT_BYTES_MAX: u64 = 4 * RECORD_BYTES_MAX as u64;
 
 /// What a verb works with.
 pub(crate) struct Session {
@@ -60,6 +66,8 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Announce(arguments) => announce::run(&session, arguments).await,
         Command::Heartbeat(arguments) => heartbeat::run(&session, arguments).await,
         Command::Rm(arguments) => remove::run(&session, arguments).await,
+        Command::Put(arguments) => put::put(&session, arguments).await,
+        Command::Patch(arguments) => put::patch(&session, arguments).await,
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
         Command::Status => status::run(&session).await,
@@ -93,6 +101,24 @@ pub(crate) fn options(global: &Global) -> Result<Options> {
         replaces_older: true,
         ..Options::new(registry)
     })
+}
+
+/// JSON as it was given on the command line, or there as `-`, on standard input.
+fn json_text(name: &str, given: &str) -> Result<String> {
+    if given != "-" {
+        return Ok(given.to_owned());
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        // White space may make it longer than the record that it becomes.
+        .take(INPUT_BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| Error::new(Code::Invalid, format!("cannot read {name}: {error}")))?;
+    if text.len() as u64 > INPUT_BYTES_MAX {
+        let message = format!("{name} has more than {INPUT_BYTES_MAX} bytes");
+        return Err(Error::new(Code::TooLarge, message));
+    }
+    Ok(text)
 }
 
 /// A folder as the watchers note it: absolute, without links where it exists.

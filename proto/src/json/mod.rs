@@ -12,6 +12,7 @@
 
 mod layout;
 mod object;
+mod patch;
 mod text;
 
 pub use layout::{Layout, lay_out};

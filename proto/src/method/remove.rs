@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Reason, Step, belongs_to, belongs_to_another};
 use crate::error::{Code, Error, Result};
+use crate::precondition::Precondition;
 
 /// Removes a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
@@ -52,18 +53,7 @@ impl Remove {
             }
             (None, _) => {}
         }
-        if let Some(etag) = &self.if_match
-            && etag != record.etag()
-        {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("`{}` is not what it was: its etag is {}", self.id, record.etag()),
-            )
-            .hint(format!("read it again: argus get {}", self.id))
-            .details(serde_json::json!({
-                "id": self.id, "etag": record.etag(), "ifMatch": etag,
-            })));
-        }
+        Precondition::of(self.if_match.as_deref(), false)?.check(&self.id, Some(&record))?;
         Ok(Removed { removed: step.remove(&self.id, Reason::Removed) })
     }
 }

@@ -49,6 +49,20 @@ fn script(pid: u32, other: u32) -> Vec<(&'static str, Value)> {
         ("resolve", json!({ "cwd": "/shop" })),
         ("resolve", json!({ "cwd": "/elsewhere" })),
         ("resolve", json!({ "id": "nobody" })),
+        ("put", json!({ "id": "set", "value": record("set", other) })),
+        ("put", json!({ "id": "set", "value": record("other", other) })),
+        (
+            "put",
+            json!({ "id": "set", "value": { "host": "h", "port": 1, "pid": other, "startedAt": 1 } }),
+        ),
+        ("put", json!({ "id": "set", "value": [] })),
+        ("put", json!({ "id": "set", "value": {}, "ifMatch": "0", "ifAbsent": true })),
+        ("put", json!({ "id": "set", "value": {}, "ifAbsent": true })),
+        ("patch", json!({ "id": "set", "patch": { "port": 2, "deep": { "a": null } } })),
+        ("patch", json!({ "id": "set", "patch": { "port": null } })),
+        ("patch", json!({ "id": "set", "patch": {}, "ifMatch": "0" })),
+        ("patch", json!({ "id": "nobody", "patch": {} })),
+        ("remove", json!({ "id": "set" })),
         ("remove", json!({ "id": "app-2", "pid": pid })),
         ("remove", json!({ "id": "app-2", "ifMatch": "0" })),
         ("remove", json!({ "id": "app-2", "pid": other })),
@@ -84,7 +98,7 @@ impl Way for Client {
                 }
             };
         }
-        match call!(Announce, Heartbeat, Remove, Get, List, Prune, Resolve) {
+        match call!(Announce, Heartbeat, Remove, Get, List, Prune, Resolve, Put, Patch) {
             Ok(answer) => {
                 let result = answer.to_json().expect("JSON");
                 json!({ "result": serde_json::from_str::<Value>(&result).expect("JSON") })
@@ -238,6 +252,8 @@ fn the_frames_of_protocol_1_are_what_they_were() {
         Request::from_json("list", r#"{"cwd":"/x"}"#),
         Request::from_json("prune", r#"{"ttlMs":5,"dryRun":true}"#),
         Request::from_json("resolve", r#"{"id":"a"}"#),
+        Request::from_json("put", r#"{"id":"a","value":{},"ifMatch":"e"}"#),
+        Request::from_json("patch", r#"{"id":"a","patch":{},"ifAbsent":true}"#),
     ];
     let mut produced: Vec<String> = golden.lines().take(1).map(str::to_owned).collect();
     for request in calls {

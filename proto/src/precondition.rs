@@ -1,0 +1,56 @@
+//! Compare and set: a change is made only on top of what its caller has seen.
+
+use crate::error::{Code, Error, Result};
+use crate::record::Record;
+
+/// What has to be true of a record for it to be changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Precondition<'a> {
+    /// Nothing.
+    None,
+    /// Its etag is this one.
+    Match(&'a str),
+    /// There is none.
+    Absent,
+}
+
+impl<'a> Precondition<'a> {
+    /// What a caller asks for.
+    ///
+    /// # Errors
+    /// `E_USAGE` for both at once, which nothing fulfils.
+    pub(crate) fn of(if_match: Option<&'a str>, if_absent: bool) -> Result<Self> {
+        match (if_match, if_absent) {
+            (Some(_), true) => Err(Error::new(
+                Code::Usage,
+                "`ifMatch` and `ifAbsent` cannot be true at the same time",
+            )),
+            (Some(etag), false) => Ok(Precondition::Match(etag)),
+            (None, true) => Ok(Precondition::Absent),
+            (None, false) => Ok(Precondition::None),
+        }
+    }
+
+    /// Checks it.
+    ///
+    /// # Errors
+    /// `E_CONFLICT`, with the etag that the record has.
+    pub(crate) fn check(self, id: &str, record: Option<&Record>) -> Result<()> {
+        let (message, wanted) = match (self, record) {
+            (Precondition::None, _) | (Precondition::Absent, None) => return Ok(()),
+            (Precondition::Match(etag), Some(record)) if record.etag() == etag => return Ok(()),
+            (Precondition::Match(etag), Some(record)) => {
+                (format!("`{id}` is not what it was: its etag is {}", record.etag()), Some(etag))
+            }
+            (Precondition::Match(etag), None) => (format!("`{id}` is gone"), Some(etag)),
+            (Precondition::Absent, Some(_)) => (format!("there is a record `{id}` already"), None),
+        };
+        let hint = match record {
+            Some(_) => format!("read it again: argus get {id}"),
+            None => "argus ls".to_owned(),
+        };
+        Err(Error::new(Code::Conflict, message).hint(hint).details(serde_json::json!({
+            "id": id, "etag": record.map(Record::etag), "ifMatch": wanted,
+        })))
+    }
+}
