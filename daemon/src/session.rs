@@ -24,7 +24,7 @@ use argus_proto::wire::binary::{self, BINCODE, ServerMessage};
 use argus_proto::wire::jsonrpc::{self, Fault};
 use argus_proto::wire::{Encoding, Framing, Opening, Piece, Splitter, UNKNOWN_OPENING, opening};
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -237,9 +237,7 @@ impl Session {
             bytes.extend(write_event(self.encoding, event).map_err(io::Error::other)?);
         }
         self.outbox.put(Outgoing::new(bytes));
-        // Most peers have room for it: then there is nothing to wait for.
-        let stream = self.peer.stream.clone();
-        self.outbox.send(&stream).now_or_never().unwrap_or(Ok(()))
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
