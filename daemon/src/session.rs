@@ -23,8 +23,8 @@ use argus_proto::limits::{
 use argus_proto::wire::binary::{self, BINCODE, ServerMessage};
 use argus_proto::wire::jsonrpc::{self, Fault};
 use argus_proto::wire::{Encoding, Framing, Opening, Piece, Splitter, UNKNOWN_OPENING, opening};
-use futures_util::stream::FuturesUnordered;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
