@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::call::{Call, Kind, Method};
+use argus_proto::collection::Collection;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::{CALL_TIMEOUT, REQUEST_DEADLINE};
 use argus_proto::method::*;
 use argus_proto::{Answer, Request};
 use argus_store::kernel_lock::OWNER_LOCK;
-use argus_store::{Folder, KernelLock, Paths, Wait};
+use argus_store::{Folder, KernelLock, Paths, RegistryFile, Wait};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ impl Client {
     /// `E_IO` where the registry's path cannot be one.
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
-        let direct = Direct::new(paths.clone(), &options);
+        let direct = Direct::new(paths.clone(), &options)?;
         let link = Link::new(paths.clone(), &options);
         let route = watch::Sender::new(Route::direct(None));
         Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
@@ -277,8 +278,14 @@ impl Client {
         self.inner.direct.clone()
     }
 
-    pub(crate) fn collection_name(&self) -> &str {
-        self.inner.direct.collection_name()
+    /// The collection that this client works with.
+    pub fn collection(&self) -> &Collection {
+        self.inner.direct.collection()
+    }
+
+    /// The file of that collection, to be looked at or mended without a daemon.
+    pub fn collection_file(&self) -> RegistryFile {
+        self.inner.direct.file()
     }
 
     /// Any method, by its parameters.
@@ -397,10 +404,9 @@ impl Client {
 
     async fn on_the_file(&self, request: &Request, until: Instant) -> Result<Answer> {
         let direct = self.inner.direct.clone();
-        let collection = self.inner.options.collection.clone();
         let request = request.clone();
         let until = until.into_std();
-        on_a_thread(move || direct.call(collection.as_deref(), &request, until)).await
+        on_a_thread(move || direct.call(&request, until)).await
     }
 
     async fn look(&self) -> Result<Vec<Warning>> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
 use argus_presence::{ThisMachine, clock};
-use argus_proto::collection::{Collection, WATCHERS};
+use argus_proto::collection::{Catalog, Collection};
 use argus_proto::document::{Document, Unreadable};
 use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
@@ -20,10 +20,11 @@ use crate::options::Options;
 /// How many files are kept for the next call, with what was last seen of them.
 const IDLE_FILES_MAX: usize = 4;
 
-/// The file of one registry. Calls block; who must not calls on a thread.
+/// The file of one collection. Calls block; who must not calls on a thread.
 #[derive(Clone)]
 pub(crate) struct Direct {
-    collection: &'static Collection,
+    collection: Arc<Collection>,
+    registry: Paths,
     paths: Paths,
     stale_after: StaleAfter,
     lock_wait: Duration,
@@ -33,25 +34,23 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub(crate) fn new(paths: Paths, options: &Options) -> Self {
-        Direct {
-            collection: &WATCHERS,
-            paths,
+    /// The file of the collection that the options name.
+    pub(crate) fn new(registry: Paths, options: &Options) -> Result<Self> {
+        let catalog = Catalog::built_in();
+        let collection = catalog.named(options.collection.as_deref())?.clone();
+        Ok(Direct {
+            paths: registry.beside_registry(collection.file.as_deref())?,
+            collection,
+            registry,
             stale_after: options.stale_after,
             lock_wait: options.lock_wait,
             idle: Arc::default(),
             notices: Arc::default(),
-        }
+        })
     }
 
     /// Carries out a request. Waits for the locks until `until` at the longest.
-    pub(crate) fn call(
-        &self,
-        collection: Option<&str>,
-        request: &Request,
-        until: Instant,
-    ) -> Result<Answer> {
-        Collection::named(collection)?;
+    pub(crate) fn call(&self, request: &Request, until: Instant) -> Result<Answer> {
         match request {
             Request::Get(get) => {
                 let reading = self.read()?;
@@ -82,13 +81,14 @@ impl Direct {
         Ok(self.warnings(&self.read()?))
     }
 
-    pub(crate) fn collection_name(&self) -> &'static str {
-        self.collection.name
+    pub(crate) fn collection(&self) -> &Arc<Collection> {
+        &self.collection
     }
 
     /// A file of its own, to be looked at again and again.
     pub(crate) fn file(&self) -> RegistryFile {
-        RegistryFile::new(self.paths.clone(), self.collection, self.stale_after)
+        RegistryFile::new(self.paths.clone(), self.collection.clone(), self.stale_after)
+            .served_with(&self.registry)
     }
 
     fn read(&self) -> Result<Reading> {
@@ -157,9 +157,9 @@ impl Direct {
         change.outcome.unwrap_or_else(|| Err(Error::new(Code::Io, "the change was not applied")))
     }
 
-    pub(crate) fn context(&self) -> Context<'static> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context {
-            collection: self.collection,
+            collection: &self.collection,
             now: clock::wall_ms(),
             machine: &ThisMachine,
             caller: std::process::id(),

@@ -99,6 +99,6 @@ impl Polling {
     }
 
     fn event(&self, kind: EventKind) -> Event {
-        Event::new(kind, self.direct.collection_name(), String::new(), self.revision)
+        Event::new(kind, &self.direct.collection().name, String::new(), self.revision)
     }
 }

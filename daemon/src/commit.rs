@@ -3,7 +3,7 @@
 //! It takes one batch at a time. While it is at work the registry collects the next, so the cost
 //! of a commit is shared by all who came meanwhile (group commit).
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use argus_presence::clock;
@@ -90,7 +90,7 @@ pub(crate) struct Done {
 /// Starts the thread. It ends when the sender is dropped.
 pub(crate) fn start(
     mut file: RegistryFile,
-    collection: &'static Collection,
+    collection: Arc<Collection>,
     registry: tokio_mpsc::Sender<Message>,
 ) -> std::io::Result<mpsc::Sender<Job>> {
     let (jobs, inbox) = mpsc::channel();
@@ -100,7 +100,7 @@ pub(crate) fn start(
         while let Ok(job) = inbox.recv() {
             let done = match job {
                 Job::Commit(pending, memory, suspects) => {
-                    commit(&mut file, Batch::new(collection, pending, *memory, suspects))
+                    commit(&mut file, Batch::new(collection.clone(), pending, *memory, suspects))
                 }
                 Job::Look(base) => look(&mut file, &base),
                 Job::Mend(base) => mend(&mut file, &base),
@@ -227,7 +227,7 @@ impl Done {
 
 /// One write in the making.
 struct Batch {
-    collection: &'static Collection,
+    collection: Arc<Collection>,
     entries: Vec<Entry>,
     memory: Memory,
     /// Those whose process has ended, or that were not heard of for too long.
@@ -244,7 +244,7 @@ struct Entry {
 
 impl Batch {
     fn new(
-        collection: &'static Collection,
+        collection: Arc<Collection>,
         pending: Vec<Pending>,
         memory: Memory,
         suspects: Vec<Suspect>,
@@ -316,12 +316,13 @@ impl Transaction for Batch {
         let now = clock::wall_ms();
         // What others wrote comes before our own, which is applied to it.
         self.changes = external_changes(&self.memory.base, document);
-        let mut next = merge(&self.memory.base, document, &self.memory.document, self.collection);
+        let mut next = merge(&self.memory.base, document, &self.memory.document, &self.collection);
         let (without_suspects, reaped) =
-            reap(&next, &self.suspects, context(self.collection, now, 0));
+            reap(&next, &self.suspects, context(&self.collection, now, 0));
         next = without_suspects;
         self.changes.extend(reaped);
         let mut differs = !next.is_copy_of(document);
+        let collection = self.collection.clone();
         for at in 0..self.entries.len() {
             // It may have been applied before, to what was there then.
             self.entries[at].differs = false;
@@ -330,7 +331,7 @@ impl Transaction for Batch {
                 self.entries[at].outcome = Some(Err(error));
                 continue;
             }
-            let context = context(self.collection, now, entry.pending.caller);
+            let context = context(&collection, now, entry.pending.caller);
             let applied = engine::apply(&next, &entry.pending.request, context);
             let entry = &mut self.entries[at];
             entry.outcome = Some(applied.map(|outcome| {

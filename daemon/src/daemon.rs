@@ -4,16 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use argus_proto::collection::Collection;
-use argus_proto::error::Result;
 use argus_proto::method::StatusReport;
 use argus_proto::method::hello::PROTOCOLS;
-use argus_proto::method::status::CollectionStatus;
 use argus_store::Paths;
 use tokio::sync::watch;
 
 use crate::platform::Stream;
 use crate::pulse::Pulse;
+use crate::registries::Registries;
 use crate::registry::Registry;
 
 /// This program's version.
@@ -23,7 +21,7 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) struct Daemon {
     pub(crate) instance: Arc<str>,
     pub(crate) paths: Paths,
-    pub(crate) registry: Registry,
+    pub(crate) registries: Registries,
     pub(crate) lock_wait: Duration,
     pub(crate) sessions: Sessions,
     pub(crate) subscribers: AtomicUsize,
@@ -39,7 +37,7 @@ impl Daemon {
     pub(crate) fn new(
         instance: Arc<str>,
         paths: Paths,
-        registry: Registry,
+        registries: Registries,
         lock_wait: Duration,
         pulse: Arc<Pulse>,
         has_lent_socket: bool,
@@ -47,7 +45,7 @@ impl Daemon {
         Daemon {
             instance,
             paths,
-            registry,
+            registries,
             lock_wait,
             sessions: Sessions::default(),
             subscribers: AtomicUsize::new(0),
@@ -57,12 +55,6 @@ impl Daemon {
             has_lent_socket,
             started: Instant::now(),
         }
-    }
-
-    /// The registry of a collection; without a name, the watchers'.
-    pub(crate) fn registry(&self, collection: Option<&str>) -> Result<&Registry> {
-        // There is one collection so far, and one registry for it.
-        Collection::named(collection).map(|_| &self.registry)
     }
 
     /// Takes who is at the other end for the successor. There can be one only, and none once this
@@ -77,8 +69,9 @@ impl Daemon {
     }
 
     pub(crate) fn status(&self) -> StatusReport {
-        let snapshot = self.registry.snapshot();
-        let (commits, commit_latency) = self.registry.commits();
+        let open = self.registries.open();
+        let (commits, commit_latency) = self.registries.commits();
+        let warnings = open.iter().flat_map(|registry| registry.warnings()).collect();
         StatusReport {
             version: VERSION.to_owned(),
             protocol: PROTOCOLS,
@@ -88,15 +81,10 @@ impl Daemon {
             uptime_ms: self.started.elapsed().as_millis() as u64,
             sessions: self.sessions.count() as u64,
             subscribers: self.subscribers.load(Ordering::Relaxed) as u64,
-            collections: vec![CollectionStatus {
-                name: self.registry.collection.name.to_owned(),
-                file: self.paths.registry().to_string_lossy().into_owned(),
-                records: snapshot.document.records.len() as u64,
-                bytes: snapshot.document.records.file_bytes() as u64,
-            }],
+            collections: open.iter().map(Registry::status).collect(),
             commits,
             commit_latency,
-            warnings: [snapshot.warnings(), snapshot.incidents.clone()].concat(),
+            warnings,
         }
     }
 }

@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use argus_presence::ThisMachine;
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::Catalog;
 use argus_proto::error::{Code, Error};
 use argus_proto::limits::CONNECTIONS_MAX;
 use argus_proto::method::hello::PROTOCOLS;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::OWNER_LOCK;
 use argus_store::lockfile::StaleAfter;
-use argus_store::{Endpoint, Folder, KernelLock, Paths, RegistryFile, StoreResult, Wait};
+use argus_store::{Endpoint, Folder, KernelLock, Paths, StoreResult, Wait};
 
 use crate::daemon::{Daemon, Sessions, VERSION};
 use crate::platform::{self, Binding};
 use crate::pulse::Pulse;
-use crate::registry::Registry;
+use crate::registries::Registries;
+use crate::registry::Shared;
 use crate::session;
 use crate::takeover;
 
@@ -146,18 +147,18 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let paths = ownership.paths.clone();
     let instance: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
-    let file = RegistryFile::new(paths.clone(), &WATCHERS, settings.stale_after).for_owner();
     let pulse = Arc::new(Pulse::default());
-    let registry = Registry::start(
-        file,
-        &WATCHERS,
-        instance.clone(),
-        pulse.clone(),
-        settings.process_descriptors,
-    )?;
+    let shared = Shared {
+        epoch: instance.clone(),
+        pulse: pulse.clone(),
+        latencies: Arc::default(),
+        process_descriptors: settings.process_descriptors,
+    };
+    let registries =
+        Registries::start(Catalog::built_in(), paths.clone(), settings.stale_after, shared)?;
     let lock_wait = settings.lock_wait;
     let is_lent = matches!(ownership.socket, Some(Inherited::Lent(_)));
-    let daemon = Daemon::new(instance, paths.clone(), registry, lock_wait, pulse, is_lent);
+    let daemon = Daemon::new(instance, paths.clone(), registries, lock_wait, pulse, is_lent);
     let daemon = Arc::new(daemon);
     let socket = paths.socket();
     let binding = match ownership.socket.take() {
@@ -192,7 +193,7 @@ pub(crate) async fn run(
         if tokio::time::timeout(SESSIONS_DRAIN_TIMEOUT, daemon.sessions.all_gone()).await.is_err() {
             tracing::warn!("ended before everyone had read his answers");
         }
-        daemon.registry.finish().await;
+        daemon.registries.finish().await;
     })
     .await;
     if drained.is_err() {

@@ -12,6 +12,7 @@ mod outbox;
 mod owner;
 mod platform;
 mod pulse;
+mod registries;
 mod registry;
 mod serve;
 mod session;

@@ -21,9 +21,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 use crate::commit::{Done, EndOnPanic, Job, Memory, Pending};
 use crate::departed::Departed;
-use crate::latency::Latencies;
-use crate::pulse::Pulse;
-use crate::registry::{Message, context, cursor};
+use crate::registry::{Message, Shared, context, cursor};
 use crate::snapshot::Snapshot;
 use crate::vigil::Vigil;
 
@@ -39,8 +37,8 @@ const LOOKS_BEFORE_MENDING_MAX: u32 = 64;
 /// The task that owns the state.
 pub(crate) struct Owner {
     vigil: Vigil,
-    collection: &'static Collection,
-    epoch: Arc<str>,
+    collection: Arc<Collection>,
+    shared: Shared,
     jobs: mpsc::Sender<Job>,
     publisher: watch::Sender<Arc<Snapshot>>,
     /// What readers see: memory, which is ahead of the file by heartbeats.
@@ -58,27 +56,23 @@ pub(crate) struct Owner {
     /// Who waits for a look at the file that has not begun, and for the one under way.
     lookers: Vec<oneshot::Sender<()>>,
     looking: Vec<oneshot::Sender<()>>,
-    latencies: Arc<Latencies>,
-    pulse: Arc<Pulse>,
     finish: Option<oneshot::Sender<()>>,
 }
 
 impl Owner {
     /// Its first snapshot is what is on the disk, or what there is in its place.
     pub(crate) fn new(
-        collection: &'static Collection,
-        epoch: Arc<str>,
+        collection: Arc<Collection>,
+        shared: Shared,
         jobs: mpsc::Sender<Job>,
         publisher: watch::Sender<Arc<Snapshot>>,
         mut vigil: Vigil,
-        latencies: Arc<Latencies>,
-        pulse: Arc<Pulse>,
     ) -> Self {
         let snapshot = Snapshot::clone(&publisher.borrow());
-        vigil.follow(&Document::empty(collection), &snapshot.document, Instant::now());
+        vigil.follow(&Document::empty(&collection), &snapshot.document, Instant::now());
         Owner {
             collection,
-            epoch,
+            shared,
             jobs,
             publisher,
             base: snapshot.document.clone(),
@@ -92,8 +86,6 @@ impl Owner {
             looks_before_mending: LOOKS_BEFORE_MENDING,
             lookers: Vec::new(),
             looking: Vec::new(),
-            latencies,
-            pulse,
             finish: None,
         }
     }
@@ -182,7 +174,7 @@ impl Owner {
         }
         let id = heartbeat.id.clone();
         let now = clock::wall_ms();
-        let context = context(self.collection, now, 0);
+        let context = context(&self.collection, now, 0);
         let applied = engine::apply(&self.snapshot.document, &heartbeat.into(), context);
         let outcome = applied.map_err(|error| match error.code {
             Code::NotFound if self.departed.contains(&id) => removed_on_purpose(error, &id),
@@ -194,7 +186,7 @@ impl Owner {
         }
         self.note_unwritten();
         self.publish();
-        self.pulse.heartbeats.send_replace(());
+        self.shared.pulse.heartbeats.send_replace(());
         Ok(outcome.answer)
     }
 
@@ -239,7 +231,7 @@ impl Owner {
     fn take_done(&mut self, done: Done) {
         self.job_under_way = false;
         if let Some(latency) = done.latency {
-            self.latencies.note(latency);
+            self.shared.latencies.note(latency);
         }
         if let Some(problem) = done.problem {
             self.note_problem(problem);
@@ -268,7 +260,7 @@ impl Owner {
         }
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
-            let merged = merge(&self.base, &disk, memory, self.collection);
+            let merged = merge(&self.base, &disk, memory, &self.collection);
             self.vigil.follow(memory, &merged, Instant::now());
             self.snapshot.document = merged;
             self.base = disk;
@@ -283,14 +275,14 @@ impl Owner {
         // Readers first: who has his answer finds his change.
         self.publish();
         match done.changes.is_empty() {
-            true => self.pulse.heartbeats.send_replace(()),
-            false => self.pulse.changes.send_replace(()),
+            true => self.shared.pulse.heartbeats.send_replace(()),
+            false => self.shared.pulse.changes.send_replace(()),
         };
         for looker in self.looking.drain(..) {
             let _ = looker.send(());
         }
         for (pending, result) in done.answers {
-            let cursor = cursor(&self.epoch, self.snapshot.revision);
+            let cursor = cursor(&self.shared.epoch, self.snapshot.revision);
             let _ = pending.reply.send(result.map(|answer| with_cursor(answer, cursor)));
         }
     }

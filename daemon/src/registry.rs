@@ -9,7 +9,7 @@ use argus_proto::cursor::Cursor;
 use argus_proto::document::Document;
 use argus_proto::engine::Context;
 use argus_proto::error::{Code, Error, Result};
-use argus_proto::method::{CommitLatency, Heartbeat, List, Listing};
+use argus_proto::method::{CollectionStatus, Heartbeat, List, Listing, Warning};
 use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,44 +45,57 @@ pub(crate) enum Message {
 /// The way to a collection's registry. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Registry {
-    pub(crate) collection: &'static Collection,
+    pub(crate) collection: Arc<Collection>,
+    path: Arc<str>,
     pub(crate) epoch: Arc<str>,
     messages: mpsc::Sender<Message>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    latencies: Arc<Latencies>,
+}
+
+/// What the registries of one daemon have in common.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// Tells this life of the daemon from others.
+    pub(crate) epoch: Arc<str>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) latencies: Arc<Latencies>,
+    /// How many processes may be watched by descriptor; the others are looked at.
+    pub(crate) process_descriptors: usize,
 }
 
 impl Registry {
-    /// Reads the file and starts its owner. `epoch` tells this life of the daemon from others.
+    /// Reads the file and starts its owner.
     pub(crate) fn start(
         mut file: RegistryFile,
-        collection: &'static Collection,
-        epoch: Arc<str>,
-        pulse: Arc<Pulse>,
-        process_descriptors: usize,
+        collection: Arc<Collection>,
+        shared: Shared,
     ) -> std::io::Result<Self> {
         let (document, problem) = match file.reload() {
             Ok(document) => (document, None),
             Err(error) => {
                 let (document, instead) = match file.read() {
                     Ok(Reading { document, problem: Some((_, source)) }) => (document, source),
-                    _ => (Document::empty(collection), Source::Empty),
+                    _ => (Document::empty(&collection), Source::Empty),
                 };
                 (document, Some((Error::from(error), instead)))
             }
         };
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
-        let jobs = commit::start(file, collection, messages.clone())?;
+        let path: Arc<str> = file.paths().registry().to_string_lossy().into();
+        let jobs = commit::start(file, collection.clone(), messages.clone())?;
         let snapshot = Snapshot::new(document, problem);
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
-        let latencies = Arc::new(Latencies::default());
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
-        let vigil =
-            Vigil::new(collection.ttl, process_descriptors, messages.clone(), Instant::now());
-        let owner =
-            Owner::new(collection, epoch.clone(), jobs, publisher, vigil, latencies.clone(), pulse);
+        let vigil = Vigil::new(
+            collection.ttl,
+            shared.process_descriptors,
+            messages.clone(),
+            Instant::now(),
+        );
+        let epoch = shared.epoch.clone();
+        let owner = Owner::new(collection.clone(), shared, jobs, publisher, vigil);
         tokio::spawn(owner.run(inbox));
-        Ok(Registry { collection, epoch, messages, snapshots, latencies })
+        Ok(Registry { collection, path, epoch, messages, snapshots })
     }
 
     /// What readers see now.
@@ -90,9 +103,21 @@ impl Registry {
         self.snapshots.borrow().clone()
     }
 
-    /// How many writes there were, and how long the last of them took.
-    pub(crate) fn commits(&self) -> (u64, CommitLatency) {
-        self.latencies.summary()
+    /// How much there is.
+    pub(crate) fn status(&self) -> CollectionStatus {
+        let records = &self.snapshot().document.records;
+        CollectionStatus {
+            name: self.collection.name.clone(),
+            file: self.path.to_string(),
+            records: records.len() as u64,
+            bytes: records.file_bytes() as u64,
+        }
+    }
+
+    /// What is wrong with the file, and what was and has been mended.
+    pub(crate) fn warnings(&self) -> Vec<Warning> {
+        let snapshot = self.snapshot();
+        [snapshot.warnings(), snapshot.incidents.clone()].concat()
     }
 
     /// Where the collection stands.
@@ -101,8 +126,8 @@ impl Registry {
     }
 
     /// What a rule may know, at this moment.
-    pub(crate) fn context(&self, caller: u32) -> Context<'static> {
-        context(self.collection, clock::wall_ms(), caller)
+    pub(crate) fn context(&self, caller: u32) -> Context<'_> {
+        context(&self.collection, clock::wall_ms(), caller)
     }
 
     /// The records of a snapshot.

@@ -67,7 +67,7 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
     if daemon.stop.is_requested() {
         return Err(Error::new(Code::Busy, "argusd is ending").hint("try again"));
     }
-    let registry = daemon.registry(call.collection.as_deref())?;
+    let registry = &daemon.registries.registry(call.collection.as_deref())?;
     if call.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
         return Err(Error::new(Code::Timeout, "the deadline passed before the request was read"));
     }

@@ -198,7 +198,7 @@ impl Subscription {
     }
 
     fn event(&self, kind: EventKind, revision: u64) -> Event {
-        let name = self.registry.collection.name;
+        let name = &self.registry.collection.name;
         let event = Event::new(kind, name, self.registry.cursor(revision), revision);
         Event { subscription: self.number, ..event }
     }

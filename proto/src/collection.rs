@@ -1,5 +1,6 @@
 //! What distinguishes one collection from another, as data.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
@@ -7,44 +8,126 @@ use crate::limits::WATCHER_TTL;
 
 /// The description of a collection: a named map of JSON records in one JSON file.
 ///
-/// The engine knows no collection by name; everything that differs stands here.
+/// Nothing knows a collection by name; everything that differs stands here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
     /// Its name, as in `-c NAME`.
-    pub name: &'static str,
+    pub name: String,
+    /// Its file, in the folder of the registry; `None` for the registry itself.
+    pub file: Option<String>,
     /// The newest file format that is understood.
     pub version: u64,
     /// The key of the map in the file.
-    pub records_key: &'static str,
+    pub records_key: String,
     /// The key of a record that repeats its id, if there is one.
-    pub name_key: Option<&'static str>,
+    pub name_key: Option<String>,
     /// Where processes stand behind the records, how long one counts as live after a heartbeat.
     pub ttl: Option<Duration>,
     /// The file's own key that tells when it was last changed, in milliseconds since the epoch.
-    pub updated_at_key: Option<&'static str>,
-    /// One level of indentation in the file.
-    pub indent: &'static str,
+    pub updated_at_key: Option<String>,
+    /// The other keys that a new file has, each with its value as canonical JSON.
+    pub top: Vec<(String, String)>,
+    /// Records that are always there, each as canonical JSON.
+    pub defaults: Vec<(String, String)>,
+    /// Ids whose records can be patched, but neither replaced nor removed.
+    pub protected: Vec<String>,
+    /// One level of indentation in a new file.
+    pub indent: String,
 }
 
 /// The watchers' registry, version 1: the default everywhere.
-pub static WATCHERS: Collection = Collection {
-    name: "watchers",
-    version: 1,
-    records_key: "watchers",
-    name_key: Some("id"),
-    ttl: Some(WATCHER_TTL),
-    updated_at_key: Some("updatedAt"),
-    indent: "  ",
-};
+pub static WATCHERS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    Arc::new(Collection {
+        ttl: Some(WATCHER_TTL),
+        updated_at_key: Some("updatedAt".to_owned()),
+        name_key: Some("id".to_owned()),
+        file: None,
+        ..Collection::new("watchers")
+    })
+});
+
+/// The machines on which towns are run: this one, and those reached by SSH.
+pub static MACHINES: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    let local = r#"{"name":"local","type":"local","host":"","key_path":"","town_path":""}"#;
+    Arc::new(Collection {
+        name_key: Some("name".to_owned()),
+        defaults: vec![("local".to_owned(), local.to_owned())],
+        protected: vec!["local".to_owned()],
+        ..Collection::new("machines")
+    })
+});
+
+/// The accounts between which authmux switches.
+pub static ACCOUNTS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    let auto_switch = r#"{"enabled":false,"threshold5hPercent":10,"thresholdWeeklyPercent":5}"#;
+    let top = [("autoSwitch", auto_switch), ("api", r#"{"usage":true}"#)];
+    Arc::new(Collection {
+        name_key: Some("name".to_owned()),
+        top: top.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        ..Collection::new("accounts")
+    })
+});
 
 impl Collection {
-    /// The collection that a call is about: the one of this name, or without a name the watchers.
-    pub fn named(name: Option<&str>) -> Result<&'static Collection> {
-        match name {
-            None => Ok(&WATCHERS),
-            Some(name) if name == WATCHERS.name => Ok(&WATCHERS),
-            Some(name) => Err(Error::new(Code::Usage, format!("there is no collection `{name}`"))
-                .hint(format!("one of: {}", WATCHERS.name))),
+    /// A collection with a file of its name, and nothing else that is special.
+    pub fn new(name: &str) -> Self {
+        Collection {
+            name: name.to_owned(),
+            file: Some(format!("{name}.json")),
+            version: 1,
+            records_key: name.to_owned(),
+            name_key: None,
+            ttl: None,
+            updated_at_key: None,
+            top: Vec::new(),
+            defaults: Vec::new(),
+            protected: Vec::new(),
+            indent: "  ".to_owned(),
         }
+    }
+
+    /// Refuses to replace or remove a record that has to stay.
+    pub(crate) fn check_not_protected(&self, id: &str) -> Result<()> {
+        if !self.protected.iter().any(|protected| protected == id) {
+            return Ok(());
+        }
+        let message = format!("`{id}` in {} can be neither removed nor replaced", self.name);
+        Err(Error::new(Code::Conflict, message)
+            .hint(format!("argus patch -c {} {id} JSON", self.name))
+            .details(serde_json::json!({ "id": id, "protected": true })))
+    }
+}
+
+/// The collections that there are.
+#[derive(Debug, Clone)]
+pub struct Catalog(Vec<Arc<Collection>>);
+
+impl Catalog {
+    /// Those that argus brings with it.
+    pub fn built_in() -> Self {
+        Catalog(vec![WATCHERS.clone(), MACHINES.clone(), ACCOUNTS.clone()])
+    }
+
+    /// The collection that a call is about: the one of this name, or without a name the first.
+    ///
+    /// # Errors
+    /// `E_USAGE` where there is none.
+    pub fn named(&self, name: Option<&str>) -> Result<&Arc<Collection>> {
+        let wanted = name.unwrap_or(&WATCHERS.name);
+        self.0.iter().find(|collection| collection.name == wanted).ok_or_else(|| {
+            let names: Vec<&str> = self.names().collect();
+            Error::new(Code::Usage, format!("there is no collection `{wanted}`"))
+                .hint(format!("one of: {}", names.join(", ")))
+        })
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|collection| collection.name.as_str())
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        self.0.iter()
     }
 }

@@ -10,6 +10,7 @@ use crate::collection::Collection;
 use crate::error::{Code, Error};
 use crate::json::{JsonError, Layout, Object, key_text, lay_out, members};
 use crate::limits::FILE_BYTES_MAX;
+use crate::record::Record;
 use crate::records::Records;
 
 /// The state of one collection.
@@ -83,16 +84,17 @@ impl Document {
     /// The document of a file that does not exist yet.
     pub fn empty(collection: &Collection) -> Self {
         let mut top = vec![("\"version\"".to_owned(), Slot::Other(collection.version.to_string()))];
-        if let Some(key) = collection.updated_at_key {
+        if let Some(key) = &collection.updated_at_key {
             top.push((crate::json::string(key), Slot::UpdatedAt));
         }
-        top.push((crate::json::string(collection.records_key), Slot::Records));
-        Document {
-            records: Records::default(),
-            top: Arc::new(top),
-            updated_at: 0,
-            duplicates: Arc::default(),
-        }
+        let other = |(key, value): &(String, String)| {
+            (crate::json::string(key), Slot::Other(value.clone()))
+        };
+        top.extend(collection.top.iter().map(other));
+        top.push((crate::json::string(&collection.records_key), Slot::Records));
+        let mut records = Records::default();
+        add_defaults(&mut records, collection);
+        Document { records, top: Arc::new(top), updated_at: 0, duplicates: Arc::default() }
     }
 
     /// Reads a file's bytes.
@@ -107,9 +109,9 @@ impl Document {
         let object = Object::parse_at_any_depth(text)?;
         check_version(&object, collection)?;
 
-        let records_text = object.get(collection.records_key).filter(|text| text.starts_with('{'));
+        let records_text = object.get(&collection.records_key).filter(|text| text.starts_with('{'));
         let Some(records_text) = records_text else {
-            let key = collection.records_key;
+            let key = &collection.records_key;
             return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
         };
         let mut records = Records::default();
@@ -119,6 +121,7 @@ impl Document {
                 duplicates.push(key_text(key));
             }
         }
+        add_defaults(&mut records, collection);
 
         let mut updated_at = 0;
         let mut top = Vec::new();
@@ -126,7 +129,7 @@ impl Document {
             let key = key_text(quoted);
             let slot = if key == collection.records_key {
                 Slot::Records
-            } else if collection.updated_at_key == Some(key.as_str()) {
+            } else if collection.updated_at_key.as_ref() == Some(&key) {
                 updated_at = parse_updated_at(value)?;
                 Slot::UpdatedAt
             } else {
@@ -142,7 +145,7 @@ impl Document {
 
     /// The file's text.
     pub fn render(&self, collection: &Collection) -> String {
-        let indent = collection.indent;
+        let indent = &*collection.indent;
         let mut out =
             String::with_capacity(self.records.file_bytes() + 2 * self.records.len() + 256);
         out.push('{');
@@ -207,6 +210,15 @@ impl Document {
         out.push('\n');
         out.push_str(indent);
         out.push('}');
+    }
+}
+
+/// Puts the records that are always there where they are missing.
+fn add_defaults(records: &mut Records, collection: &Collection) {
+    for (id, text) in &collection.defaults {
+        if records.get(id).is_none() {
+            records.insert(id, Record::read(id, text, collection).into(), collection);
+        }
     }
 }
 

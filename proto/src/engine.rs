@@ -178,7 +178,7 @@ impl<'a> Step<'a> {
 
     fn check_size(&self) -> Result<()> {
         let records = &self.document.records;
-        let name = self.context.collection.name;
+        let name = &self.context.collection.name;
         if records.len() > RECORDS_MAX {
             return Err(Error::new(
                 Code::TooLarge,

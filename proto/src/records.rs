@@ -170,7 +170,7 @@ impl Records {
 
 /// A record and its quoted key, as they stand in the map of a file one level down.
 fn file_text(key: &str, record: &Record, collection: &Collection) -> Arc<str> {
-    let indent = collection.indent;
+    let indent = &*collection.indent;
     let mut text = String::with_capacity(record.text().len() * 2);
     text.push_str(indent);
     text.push_str(indent);

@@ -55,6 +55,14 @@ impl Paths {
         Ok(Paths { registry: canonical(&path) })
     }
 
+    /// The file of another collection, which is served with this registry: in the same folder.
+    pub fn beside_registry(&self, file: Option<&str>) -> StoreResult<Self> {
+        match file {
+            Some(file) => Paths::new(&self.parent().join(file)),
+            None => Ok(self.clone()),
+        }
+    }
+
     /// The file itself.
     pub fn registry(&self) -> &Path {
         &self.registry

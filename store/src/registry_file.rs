@@ -34,10 +34,12 @@ const TORN_READ_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct RegistryFile {
     paths: Paths,
-    collection: &'static Collection,
+    collection: Arc<Collection>,
     stale_after: StaleAfter,
     watch: Watch,
-    /// It is the daemon's, who holds the owner lock.
+    /// The registry whose daemon serves this file.
+    served_with: Paths,
+    /// It is that daemon's, who holds the owner lock.
     is_owner: bool,
     known: Option<Known>,
     /// The last write may not last: what is there is read, and written anew, whatever happens.
@@ -103,8 +105,9 @@ pub enum Committed {
 
 impl RegistryFile {
     /// The file at `paths`; nothing is touched yet.
-    pub fn new(paths: Paths, collection: &'static Collection, stale_after: StaleAfter) -> Self {
+    pub fn new(paths: Paths, collection: Arc<Collection>, stale_after: StaleAfter) -> Self {
         RegistryFile {
+            served_with: paths.clone(),
             paths,
             collection,
             stale_after,
@@ -117,6 +120,13 @@ impl RegistryFile {
             debris_removed: false,
             recoveries: Vec::new(),
         }
+    }
+
+    /// The same for a file that the daemon of another registry serves.
+    #[must_use]
+    pub fn served_with(mut self, registry: &Paths) -> Self {
+        self.served_with = registry.clone();
+        self
     }
 
     /// The same for who holds the owner lock.
@@ -136,7 +146,7 @@ impl RegistryFile {
     pub fn read(&self) -> StoreResult<Reading> {
         let mut attempt = 0;
         loop {
-            let problem = match read_file(self.paths.registry(), self.collection) {
+            let problem = match read_file(self.paths.registry(), &self.collection) {
                 Ok((_, document)) => return Ok(Reading { document, problem: None }),
                 Err(StoreError::Unreadable { source, .. }) => source,
                 Err(error) => return Err(error),
@@ -173,7 +183,7 @@ impl RegistryFile {
             let (path, source) = (path.to_owned(), problem.clone());
             return Err(StoreError::Unreadable { path, source });
         }
-        match read_file(path, self.collection) {
+        match read_file(path, &self.collection) {
             Ok((file, document)) => {
                 self.unreadable = None;
                 let (file, stamp) = file.unzip();
@@ -301,7 +311,7 @@ impl RegistryFile {
         let damage = damage.or_else(|| Damage::duplicates(&current));
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
         let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
-        let text = next.render(self.collection);
+        let text = next.render(&self.collection);
         if text.len() > FILE_BYTES_MAX {
             let path = self.paths.registry().to_owned();
             return Err(StoreError::TooLarge { path, bytes: text.len() });
@@ -365,7 +375,7 @@ impl RegistryFile {
     /// What a daemon has in memory is newer than any copy. Going on with an older one, it would look as if
     /// somebody had removed the rest, and the daemon would follow.
     fn leave_to_owner(&self, problem: &Unreadable) -> StoreResult<()> {
-        match kernel_lock::holder(&self.paths, OWNER_LOCK).filter(|_| !self.is_owner) {
+        match kernel_lock::holder(&self.served_with, OWNER_LOCK).filter(|_| !self.is_owner) {
             Some(owner) => {
                 let (path, source) = (self.paths.registry().to_owned(), problem.clone());
                 Err(StoreError::OwnersToMend { path, source, owner })
@@ -419,7 +429,7 @@ impl RegistryFile {
     fn fallback(&self, may_use_last_good: bool) -> (Document, Source) {
         let memory = self.known.as_ref().map(|known| (known.document.clone(), Source::Memory));
         let last_good = may_use_last_good
-            .then(|| read_file(&self.paths.last_good(), self.collection).ok())
+            .then(|| read_file(&self.paths.last_good(), &self.collection).ok())
             .flatten()
             .filter(|(file, _)| file.is_some())
             .map(|(_, document)| (document, Source::LastGood));
@@ -430,7 +440,7 @@ impl RegistryFile {
             .into_iter()
             .chain(memory)
             .max_by_key(|(document, _)| document.updated_at())
-            .unwrap_or_else(|| (Document::empty(self.collection), Source::Empty))
+            .unwrap_or_else(|| (Document::empty(&self.collection), Source::Empty))
     }
 
     fn set_aside(&self, damage: Damage) -> StoreResult<Recovery> {

@@ -40,7 +40,7 @@ fn home() -> Home {
 }
 
 fn file(home: &Home) -> RegistryFile {
-    RegistryFile::new(home.paths.clone(), &WATCHERS, StaleAfter::default())
+    RegistryFile::new(home.paths.clone(), WATCHERS.clone(), StaleAfter::default())
 }
 
 fn text(home: &Home) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use argus_client::method::List;
 use argus_client::{Code, Error, Mode, Options, Result, blocking};
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::Catalog;
 use clap_complete::CompletionCandidate;
 use clap_complete::env::Shells;
 
@@ -56,5 +56,5 @@ fn needs_no_quotes(id: &str) -> bool {
 
 /// The collections that there are.
 pub(crate) fn complete_collections() -> Vec<CompletionCandidate> {
-    vec![CompletionCandidate::new(WATCHERS.name)]
+    Catalog::built_in().names().map(CompletionCandidate::new).collect()
 }

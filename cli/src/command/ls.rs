@@ -4,7 +4,7 @@ use argus_client::method::{List, Listed, Listing};
 use argus_client::{Result, State};
 use argus_presence::clock;
 use argus_proto::Record;
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::Collection;
 use comfy_table::{Cell, Color};
 
 use super::{Session, folder, watch};
@@ -17,6 +17,8 @@ pub(crate) const HEADINGS: [&str; 7] =
 /// Where among them the state stands.
 const STATE: usize = 3;
 
+const PLAIN_HEADINGS: [&str; 2] = ["ID", "RECORD"];
+
 pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let list =
         List { cwd: arguments.cwd.as_deref().map(folder).transpose()?, by_cwd: arguments.by_cwd };
@@ -27,22 +29,36 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let listing = session.told(true, session.client.list(list).await)?;
     session.output.warnings(&listing.warnings);
     if listing.records.is_empty() && listing.warnings.is_empty() && !session.output.json {
-        let registry = session.client.paths().registry().display();
+        let file = session.client.collection_file();
+        let registry = file.paths().registry().display();
         let which = if is_filtered { " that fits" } else { "" };
         anstream::eprintln!("nobody{which} is registered in {registry}");
     }
     session.output.data(&listing, |listing: &Listing| {
-        if listing.records.is_empty() { String::new() } else { text(listing, clock::wall_ms()) }
+        if listing.records.is_empty() {
+            String::new()
+        } else {
+            text(listing, session.client.collection(), clock::wall_ms())
+        }
     })
 }
 
 /// The records as a table.
-pub(crate) fn text(listing: &Listing, now: u64) -> String {
-    table(&HEADINGS, listing.records.iter().map(|listed| row(listed, now)).collect())
+pub(crate) fn text(listing: &Listing, collection: &Collection, now: u64) -> String {
+    let records = listing.records.iter();
+    match collection.ttl {
+        Some(_) => table(&HEADINGS, records.map(|listed| row(listed, collection, now)).collect()),
+        None => table(&PLAIN_HEADINGS, records.map(plain_row).collect()),
+    }
 }
 
-fn row(listed: &Listed, now: u64) -> Vec<Cell> {
-    let record = Record::read(&listed.id, listed.record.as_str(), &WATCHERS);
+/// Of a collection that has no more to say of its records than what stands in them.
+fn plain_row(listed: &Listed) -> Vec<Cell> {
+    vec![Cell::new(printable(&listed.id)), Cell::new(printable(listed.record.as_str()))]
+}
+
+fn row(listed: &Listed, collection: &Collection, now: u64) -> Vec<Cell> {
+    let record = Record::read(&listed.id, listed.record.as_str(), collection);
     let mut row: Vec<Cell> = cells(&listed.id, listed.state, &record, now).map(Cell::new).into();
     let state = std::mem::replace(&mut row[STATE], Cell::new(""));
     row[STATE] = match listed.state {

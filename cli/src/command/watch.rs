@@ -6,7 +6,7 @@ use argus_client::method::{List, Listing, Subscribe};
 use argus_client::{Code, Error, Event, Result};
 use argus_presence::clock;
 use argus_proto::Record;
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::Collection;
 use tokio::time::sleep;
 
 use super::{Session, events, ls};
@@ -47,6 +47,7 @@ pub(crate) async fn run(session: &Session, list: List) -> Result<()> {
 /// One line an event, first those that are there.
 async fn in_lines(session: &Session, list: List) -> Result<()> {
     let mut following = session.client.subscribe(Subscribe::default());
+    let collection = session.client.collection();
     let mut is_first = true;
     loop {
         let mut event = following.next().await?;
@@ -56,18 +57,18 @@ async fn in_lines(session: &Session, list: List) -> Result<()> {
         }
         if let Some(records) = &mut event.records {
             records.retain(|listed| {
-                list.includes(&Record::read(&listed.id, listed.record.as_str(), &WATCHERS))
+                list.includes(&Record::read(&listed.id, listed.record.as_str(), collection))
             });
         }
-        if concerns(&event, &list) && !events::print(session, &event)? {
+        if concerns(&event, &list, collection) && !events::print(session, &event)? {
             return Ok(());
         }
     }
 }
 
-fn concerns(event: &Event, list: &List) -> bool {
+fn concerns(event: &Event, list: &List, collection: &Collection) -> bool {
     match (&event.id, &event.record) {
-        (Some(id), Some(record)) => list.includes(&Record::read(id, record.as_str(), &WATCHERS)),
+        (Some(id), Some(record)) => list.includes(&Record::read(id, record.as_str(), collection)),
         _ => true,
     }
 }
@@ -80,7 +81,7 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
     tokio::pin!(interrupt);
     let interrupted = loop {
         let listing = session.client.list(list.clone()).await?;
-        session.output.text(&picture(&listing))?;
+        session.output.text(&picture(&listing, session.client.collection()))?;
         tokio::select! {
             event = following.next() => {
                 event?;
@@ -93,17 +94,19 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
     drop(screen);
     // What was seen last stays to be seen.
     let listing = session.client.list(list).await?;
-    session.output.text(&(ls::text(&listing, clock::wall_ms()) + "\n"))?;
+    session
+        .output
+        .text(&(ls::text(&listing, session.client.collection(), clock::wall_ms()) + "\n"))?;
     interrupted.map_err(|error| Error::new(Code::Io, format!("no signals: {error}")))?;
     std::process::exit(INTERRUPTED);
 }
 
 /// The whole screen, with as many rows as fit.
-fn picture(listing: &Listing) -> String {
+fn picture(listing: &Listing, collection: &Collection) -> String {
     let height = terminal_size().map_or(24, |(_, height)| usize::from(height));
     let text = match listing.records.is_empty() {
         true => "nobody is registered".to_owned(),
-        false => ls::text(listing, clock::wall_ms()),
+        false => ls::text(listing, collection, clock::wall_ms()),
     };
     let lines: Vec<&str> = text.lines().collect();
     let mut shown: Vec<String> = lines.iter().take(height).map(|line| (*line).to_owned()).collect();

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use argus_client::{Client, Code, Mode, Probe};
 use argus_presence::{ThisMachine, clock, is_stopped};
-use argus_proto::collection::Collection;
 use argus_proto::presence::state;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::{self, WRITE_LOCK};
+use argus_store::lockfile::StaleAfter;
 use argus_store::wait::LOCK_WAIT;
 use argus_store::{
     Endpoint, Paths, Reading, RegistryFile, Source, locate_registry, lockfile, quarantine, survey,
@@ -21,11 +21,13 @@ use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Gathers the evidence.
-pub(crate) async fn examine(client: &Client, collection: &'static Collection) -> Evidence {
+pub(crate) async fn examine(client: &Client) -> Evidence {
     let (paths, options) = (client.paths(), client.options());
+    let collection_file = client.collection_file();
+    let file_paths = collection_file.paths();
     let daemon = client.probe().await;
     let now = clock::wall_ms();
-    let (file, reading) = read(client, collection, &daemon);
+    let (file, reading) = read(&collection_file, &daemon);
     // Behind a damaged file a daemon serves what is in its memory, which is not to be seen from here.
     let is_hidden = matches!((&file, &daemon), (File::Damaged { .. }, Probe::Answers(_)));
     let shown = reading.as_ref().filter(|_| !is_hidden);
@@ -34,10 +36,10 @@ pub(crate) async fn examine(client: &Client, collection: &'static Collection) ->
     let seen = |(id, record): (&std::sync::Arc<str>, &std::sync::Arc<argus_proto::Record>)| Seen {
         id: id.clone(),
         record: record.clone(),
-        state: state(record, collection.ttl, now, &ThisMachine),
+        state: state(record, client.collection().ttl, now, &ThisMachine),
     };
     Evidence {
-        registry: paths.registry().to_owned(),
+        registry: file_paths.registry().to_owned(),
         argus: argus(paths),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         is_direct: options.mode == Mode::Direct,
@@ -46,16 +48,16 @@ pub(crate) async fn examine(client: &Client, collection: &'static Collection) ->
         silent: silent(paths).filter(|_| matches!(daemon, Probe::Hung(_))),
         daemon,
         spawn_rest: client.spawn_rest(),
-        obstacles: survey::obstacles(paths),
-        lock: lock(client),
-        quarantine_folder: quarantine::folder(paths),
+        obstacles: survey::obstacles(file_paths),
+        lock: lock(file_paths, client.options().stale_after),
+        quarantine_folder: quarantine::folder(file_paths),
         // One that cannot be looked into is among the obstacles.
-        quarantine: quarantine::inspect(paths).unwrap_or_default(),
+        quarantine: quarantine::inspect(file_paths).unwrap_or_default(),
         file,
         records: records.map(seen).collect(),
         duplicates: whole.map_or_else(Vec::new, |it| it.document.duplicates().to_vec()),
-        registry_bytes: survey::registry_bytes(paths),
-        free_bytes: survey::free_bytes(paths),
+        registry_bytes: survey::registry_bytes(file_paths),
+        free_bytes: survey::free_bytes(file_paths),
     }
 }
 
@@ -68,13 +70,8 @@ fn argus(paths: &Paths) -> String {
     }
 }
 
-fn read(
-    client: &Client,
-    collection: &'static Collection,
-    daemon: &Probe,
-) -> (File, Option<Reading>) {
-    let stale_after = client.options().stale_after;
-    let reading = match RegistryFile::new(client.paths().clone(), collection, stale_after).read() {
+fn read(file: &RegistryFile, daemon: &Probe) -> (File, Option<Reading>) {
+    let reading = match file.read() {
         Ok(reading) => reading,
         Err(error) => return (File::Unreadable(error.into()), None),
     };
@@ -102,15 +99,15 @@ fn silent(paths: &Paths) -> Option<Silent> {
 }
 
 /// The lock that writers wait for, where that takes longer than a write.
-fn lock(client: &Client) -> Option<Lock> {
-    let path = client.paths().lockfile();
+fn lock(paths: &Paths, stale_after: StaleAfter) -> Option<Lock> {
+    let path = paths.lockfile();
     let inspected = match lockfile::inspect(&path) {
         Ok(Some(inspected)) => inspected,
-        Ok(None) => return write_lock(client.paths()),
+        Ok(None) => return write_lock(paths),
         Err(error) => return Some(Lock { path, state: LockState::Unreadable(error.into()) }),
     };
     let (found, held_for) = (inspected.found, inspected.held_for);
-    let state = if found.seems_stale(client.options().stale_after, &ThisMachine) {
+    let state = if found.seems_stale(stale_after, &ThisMachine) {
         LockState::Stale { holder: found.holder(), held_for }
     } else if held_for.is_none_or(|held_for| held_for > LOCK_WAIT) {
         let pid = found.content.pid;

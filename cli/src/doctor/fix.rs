@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use argus_client::method::Prune;
 use argus_client::{Client, Code, Error, Mode, Probe, Result};
-use argus_proto::collection::Collection;
-use argus_store::RegistryFile;
 use tokio::time::sleep;
 
 use super::diagnosis::{Cure, Finding};
@@ -20,7 +18,6 @@ const MEND_PAUSE: Duration = Duration::from_millis(100);
 /// Does what the findings call for. What could not be done is told with its reason.
 pub(crate) async fn fix(
     client: &Client,
-    collection: &'static Collection,
     evidence: &Evidence,
     findings: &[Finding],
 ) -> Vec<(Cure, Error)> {
@@ -32,9 +29,9 @@ pub(crate) async fn fix(
             _ if is_on_the_file && client.options().mode == Mode::DaemonOnly => {
                 Err(Error::new(Code::Unreachable, "only the daemon may be used"))
             }
-            Cure::MendFile => mend(client, collection, evidence).await,
+            Cure::MendFile => mend(client, evidence).await,
             Cure::ClearLocks => {
-                let mut file = file(client, collection);
+                let mut file = client.collection_file();
                 file.clear_locks(client.options().lock_wait).map_err(Error::from)
             }
             Cure::StartDaemon => client.start_daemon().await.map(drop),
@@ -46,8 +43,8 @@ pub(crate) async fn fix(
 }
 
 /// Where a daemon serves, its memory is newer than any copy on the disk, and it mends by itself.
-async fn mend(client: &Client, collection: &'static Collection, evidence: &Evidence) -> Result<()> {
-    let mut file = file(client, collection);
+async fn mend(client: &Client, evidence: &Evidence) -> Result<()> {
+    let mut file = client.collection_file();
     if !matches!(evidence.daemon, Probe::Answers(_)) {
         return Ok(file.mend(client.options().lock_wait).map(drop)?);
     }
@@ -65,8 +62,4 @@ async fn mend(client: &Client, collection: &'static Collection, evidence: &Evide
 async fn prune(client: &Client) -> Result<()> {
     let dead = Prune { ttl_ms: Some(u64::MAX), ..Prune::default() };
     client.prune(dead).await.map(drop)
-}
-
-fn file(client: &Client, collection: &'static Collection) -> RegistryFile {
-    RegistryFile::new(client.paths().clone(), collection, client.options().stale_after)
 }

@@ -12,7 +12,6 @@ mod report;
 mod tests;
 
 use argus_client::{Client, Error};
-use argus_proto::collection::Collection;
 use serde::Serialize;
 
 use diagnosis::{Cure, Finding, diagnose};
@@ -29,14 +28,14 @@ pub(crate) struct Diagnosis {
 
 impl Diagnosis {
     /// Examines, and with `fix` mends what can be mended safely.
-    pub(crate) async fn make(client: &Client, collection: &'static Collection, fix: bool) -> Self {
-        let evidence = examine(client, collection).await;
+    pub(crate) async fn make(client: &Client, fix: bool) -> Self {
+        let evidence = examine(client).await;
         let findings = diagnose(&evidence);
         if !fix || findings.iter().all(|finding| finding.cure.is_none()) {
             return Diagnosis { findings, evidence };
         }
-        let failures = fix::fix(client, collection, &evidence, &findings).await;
-        let evidence = examine(client, collection).await;
+        let failures = fix::fix(client, &evidence, &findings).await;
+        let evidence = examine(client).await;
         let left = diagnose(&evidence);
         Diagnosis { findings: compare(findings, left, &failures), evidence }
     }

@@ -32,7 +32,7 @@ impl Get {
     pub fn answer(&self, document: &Document, context: Context<'_>) -> Result<Found> {
         let Some(record) = document.records.get(&self.id) else {
             crate::id::check(&self.id)?;
-            return Err(Error::not_found(context.collection.name, &self.id));
+            return Err(Error::not_found(&context.collection.name, &self.id));
         };
         Ok(Found {
             record: record.json(),

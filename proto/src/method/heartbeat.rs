@@ -30,7 +30,7 @@ impl Heartbeat {
         let context = step.context;
         let Some(record) = step.document.records.get(&self.id).cloned() else {
             crate::id::check(&self.id)?;
-            return Err(Error::not_found(context.collection.name, &self.id)
+            return Err(Error::not_found(&context.collection.name, &self.id)
                 .hint("announce it again: argus announce --id ID"));
         };
         let Some(watcher) = record.watcher() else {

@@ -49,10 +49,9 @@ impl Patch {
             })?,
             None if self.if_absent => Object::default(),
             None => {
-                let name = step.context.collection.name;
-                let message = format!("no record `{}` in {name}", self.id);
+                let name = &step.context.collection.name;
                 return Err(
-                    Error::new(Code::NotFound, message).hint(format!("argus put {} JSON", self.id))
+                    Error::not_found(name, &self.id).hint(format!("argus put {} JSON", self.id))
                 );
             }
         };

@@ -54,6 +54,7 @@ impl Put {
         let existing = step.document.records.get(&self.id).cloned();
         let precondition = Precondition::of(self.if_match.as_deref(), self.if_absent)?;
         precondition.check(&self.id, existing.as_deref())?;
+        step.context.collection.check_not_protected(&self.id)?;
         let object = object(&self.value)?;
         write(step, &self.id, object, existing.as_deref(), Reason::Put)
     }
@@ -74,13 +75,13 @@ pub(crate) fn write(
     reason: Reason,
 ) -> Result<Written> {
     let collection = step.context.collection;
-    if let Some(key) = collection.name_key {
+    if let Some(key) = &collection.name_key {
         match object.get(key) {
             None => object.set_string(key, id),
             Some(text) if text == string(id) => {}
             Some(_) => {
                 let problem = format!("must repeat the record's id, `{id}`");
-                return Err(Damage { path: key.into(), problem: problem.into() }.into());
+                return Err(Damage { path: key.as_str().into(), problem: problem.into() }.into());
             }
         }
     }

@@ -36,6 +36,7 @@ impl Remove {
             crate::id::check(&self.id)?;
             return Ok(Removed { removed: false });
         };
+        step.context.collection.check_not_protected(&self.id)?;
         match (self.pid, record.watcher()) {
             (Some(pid), Some(watcher)) => {
                 let process = step.context.machine.identify(pid);

@@ -62,7 +62,7 @@ pub enum Resolution {
 impl Resolve {
     /// Goes as far as the document leads.
     pub fn start(&self, document: &Document, context: Context<'_>) -> Result<Resolution> {
-        let collection = context.collection.name;
+        let collection = &context.collection.name;
         if let Some(id) = &self.id {
             let Some(record) = document.records.get(id) else {
                 crate::id::check(id)?;

@@ -52,7 +52,7 @@ impl Transaction for Announce {
 }
 
 fn file(context: &TestContext) -> RegistryFile {
-    RegistryFile::new(context.paths(), &WATCHERS, StaleAfter::default())
+    RegistryFile::new(context.paths(), WATCHERS.clone(), StaleAfter::default())
 }
 
 /// A change made durable by the store, without daemon and client.

@@ -43,10 +43,10 @@ fn contents(document: &Document) -> Vec<(String, String)> {
     let mut text = String::new();
     lay_out(&document.render(&WATCHERS), Layout::Compact, &mut text);
     let mut top = Object::parse_at_any_depth(&text).expect("an object");
-    let records = top.get(WATCHERS.records_key).map(str::to_owned).expect("a registry");
+    let records = top.get(&WATCHERS.records_key).map(str::to_owned).expect("a registry");
     let records = Object::parse_at_any_depth(&records).expect("an object");
-    top.remove(WATCHERS.records_key);
-    top.remove(WATCHERS.updated_at_key.expect("watchers have one"));
+    top.remove(&WATCHERS.records_key);
+    top.remove(WATCHERS.updated_at_key.as_deref().expect("watchers have one"));
     let all = top.iter_quoted().chain(records.iter_quoted());
     let mut all: Vec<_> = all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     all.sort();

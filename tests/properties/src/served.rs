@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use argus_proto::call::Kind;
-use argus_proto::collection::{Collection, WATCHERS};
+use argus_proto::collection::{Catalog, WATCHERS};
 use argus_proto::document::Document;
 use argus_proto::engine::{self, Context};
 use argus_proto::json::JsonText;
@@ -41,7 +41,12 @@ pub(crate) fn check(call: &Call, request: &[u8]) {
 
 /// `None` where the answer is the daemon's own.
 fn serve(call: &Call, verdict: Verdict) -> Result<Option<Answer>> {
-    let collection = Collection::named(call.collection.as_deref())?;
+    static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
+    let collection = CATALOG.named(call.collection.as_deref())?;
+    if *collection != *WATCHERS {
+        // The document is one of watchers.
+        return Ok(None);
+    }
     static DOCUMENT: LazyLock<Document> =
         LazyLock::new(|| Document::parse(REGISTRY.as_bytes(), &WATCHERS).expect("a registry"));
     let document = &*DOCUMENT;

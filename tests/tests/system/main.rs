@@ -3,6 +3,7 @@
 
 mod cli;
 mod codes;
+mod collections;
 mod compare_and_set;
 mod concurrency;
 mod damage;
