@@ -98,6 +98,11 @@ impl Terminal {
         is_cooked && ends_with(FIRST_SCREEN, OTHER_SCREEN) && ends_with(CURSOR, NO_CURSOR)
     }
 
+    /// Waits until it is restored: what a program wrote last may still be on its way when it has ended.
+    pub fn is_given_back(&self) {
+        until("the terminal is given back", || self.is_restored().then_some(()));
+    }
+
     fn written(&self) -> String {
         let written = self.written.lock().expect("the reader does not panic");
         String::from_utf8_lossy(&written).into_owned()

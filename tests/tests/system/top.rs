@@ -34,7 +34,7 @@ fn what_is_announced_is_seen_and_can_be_removed() {
         terminal.shows("\"id\": \"other\"");
         terminal.press("q");
         assert_eq!(terminal.ends().code(), Some(0));
-        assert!(terminal.is_restored(), "{}", terminal.screen());
+        terminal.is_given_back();
     }
 }
 
@@ -50,7 +50,7 @@ fn it_goes_on_where_a_daemon_ends() {
     terminal.shows("shop");
     terminal.press("\x03");
     assert_eq!(terminal.ends().code(), Some(0));
-    assert!(terminal.is_restored(), "{}", terminal.screen());
+    terminal.is_given_back();
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_signal_leaves_the_terminal_as_it_was() {
         assert!(!terminal.is_restored(), "it has the whole screen");
         signal_process(terminal.pid(), signal);
         assert_eq!(terminal.ends().code(), Some(code));
-        assert!(terminal.is_restored(), "{signal:?}: {}", terminal.screen());
+        terminal.is_given_back();
     }
 }
 
@@ -78,5 +78,5 @@ fn without_a_terminal_it_says_what_to_use() {
     let mut terminal = Terminal::start(context.command(&["-c", "x", "top"]), 80, 24);
     assert_eq!(terminal.ends().code(), Some(2));
     terminal.shows("there is no collection `x` (E_USAGE)");
-    assert!(terminal.is_restored(), "{}", terminal.screen());
+    terminal.is_given_back();
 }
