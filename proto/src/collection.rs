@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 use crate::limits::WATCHER_TTL;
+use crate::schema::Schema;
 
 /// The description of a collection: a named map of JSON records in one JSON file.
 ///
 /// Nothing knows a collection by name; everything that differs stands here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Collection {
     /// Its name, as in `-c NAME`.
     pub name: String,
@@ -31,6 +32,8 @@ pub struct Collection {
     pub defaults: Vec<(String, String)>,
     /// Ids whose records can be patched, but neither replaced nor removed.
     pub protected: Vec<String>,
+    /// What a record has to look like to be written.
+    pub schema: Option<Arc<Schema>>,
     /// One level of indentation in a new file.
     pub indent: String,
 }
@@ -48,11 +51,13 @@ pub static WATCHERS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
 
 /// The machines on which towns are run: this one, and those reached by SSH.
 pub static MACHINES: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    let schema = Schema::built_in(include_str!("schemas/machine.schema.json"));
     let local = r#"{"name":"local","type":"local","host":"","key_path":"","town_path":""}"#;
     Arc::new(Collection {
         name_key: Some("name".to_owned()),
         defaults: vec![("local".to_owned(), local.to_owned())],
         protected: vec!["local".to_owned()],
+        schema: Some(Arc::new(schema)),
         ..Collection::new("machines")
     })
 });
@@ -82,6 +87,7 @@ impl Collection {
             top: Vec::new(),
             defaults: Vec::new(),
             protected: Vec::new(),
+            schema: None,
             indent: "  ".to_owned(),
         }
     }

@@ -23,6 +23,7 @@ pub mod process;
 pub mod reaping;
 pub mod record;
 pub mod records;
+pub mod schema;
 pub mod wire;
 
 pub use call::{Answer, Call, Request};

@@ -97,6 +97,9 @@ impl Record {
         if collection.ttl.is_some() {
             check_optional_fields(object)?;
         }
+        if let Some(schema) = &collection.schema {
+            schema.check(&text)?;
+        }
         let record = Record::read(id, &text, collection);
         match &record.watcher {
             Err(damage) => Err(damage.clone().into()),

@@ -43,7 +43,7 @@ pub(crate) fn check(call: &Call, request: &[u8]) {
 fn serve(call: &Call, verdict: Verdict) -> Result<Option<Answer>> {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::built_in);
     let collection = CATALOG.named(call.collection.as_deref())?;
-    if *collection != *WATCHERS {
+    if collection.name != WATCHERS.name {
         // The document is one of watchers.
         return Ok(None);
     }

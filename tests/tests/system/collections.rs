@@ -134,3 +134,30 @@ fn each_has_its_events_and_its_own_kind_of_records() {
     let state = &context.argus(&["--json", "-c", "machines", "ls"]).data()["records"][0]["state"];
     assert!(state.is_null(), "no process stands behind it");
 }
+
+/// The rules are the schema's: named with the place in the record.
+#[test]
+fn a_machine_has_a_type_and_one_that_is_reached_by_ssh_a_host() {
+    for mode in BOTH_WAYS {
+        let context = TestContext::new();
+        let machines = client(&context, mode, "machines");
+        let rows = [
+            (json!({}), "type", "/required"),
+            (json!({ "type": "tty" }), "type", "/properties/type/enum"),
+            (json!({ "type": "ssh" }), "host", "/then/required"),
+            (json!({ "type": "local", "name": "other" }), "name", ""),
+        ];
+        for (value, path, rule) in rows {
+            let error = put(&machines, "box", value).expect_err("it is no machine");
+            assert_eq!(error.code, Code::Invalid, "{error}");
+            let details = error.details.expect("details").to_value();
+            assert_eq!(details["path"], path);
+            assert_eq!(details["rule"].as_str().unwrap_or_default(), rule);
+        }
+        put(&machines, "box", ssh("box.lan")).expect("that is one");
+        let patch = JsonText::from_value(&json!({ "host": null }));
+        let error = machines.patch(Patch::new("box", patch)).expect_err("it needs one");
+        assert_eq!(error.code, Code::Invalid, "{mode:?} {error}");
+        assert_eq!(document(&context, "machines.json")["machines"]["box"]["host"], "box.lan");
+    }
+}
