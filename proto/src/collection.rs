@@ -20,8 +20,10 @@ pub struct Collection {
     pub ttl: Option<Duration>,
     /// The file's own key that tells when it was last changed, in milliseconds since the epoch.
     pub updated_at_key: Option<&'static str>,
-    /// One level of indentation in the file.
+    /// One level of indentation in a new file; one that is there keeps its own style.
     pub indent: &'static str,
+    /// Whether a new file ends with a line break.
+    pub final_newline: bool,
 }
 
 /// The watchers' registry, version 1: the default everywhere.
@@ -32,6 +34,7 @@ pub static WATCHERS: Collection = Collection {
     ttl: Some(WATCHER_TTL),
     updated_at_key: Some("updatedAt"),
     indent: "  ",
+    final_newline: false,
 };
 
 impl Collection {

@@ -22,6 +22,7 @@ pub mod process;
 pub mod reaping;
 pub mod record;
 pub mod records;
+pub mod style;
 pub mod wire;
 
 pub use call::{Answer, Call, Request};

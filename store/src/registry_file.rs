@@ -301,7 +301,7 @@ impl RegistryFile {
         let damage = damage.or_else(|| Damage::duplicates(&current));
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
         let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
-        let text = next.render(self.collection);
+        let text = next.render();
         if text.len() > FILE_BYTES_MAX {
             let path = self.paths.registry().to_owned();
             return Err(StoreError::TooLarge { path, bytes: text.len() });

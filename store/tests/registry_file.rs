@@ -74,10 +74,7 @@ fn what_others_wrote_meanwhile_is_what_a_change_is_applied_to() {
     fs::write(home.paths.registry(), foreign).expect("written");
     assert!(file.has_changed());
     file.update(WAIT, &mut Touch { now: 7, wanted: true }).expect("free");
-    assert_eq!(
-        text(&home),
-        "{\n  \"version\": 1,\n  \"watchers\": {\n    \"a\": null\n  },\n  \"updatedAt\": 7,\n  \"x\": 1.0\n}"
-    );
+    assert_eq!(text(&home), foreign.replace("\"updatedAt\":6", "\"updatedAt\":7"));
     assert_eq!(fs::read_to_string(home.paths.last_good()).expect("kept"), foreign);
 }
 
@@ -235,9 +232,10 @@ fn a_fifo_in_the_place_of_the_file_makes_nobody_wait() {
 #[test]
 fn a_file_that_would_be_too_large_to_read_is_not_written() {
     let home = home();
-    // Compact it is within the limit; laid out it is not.
+    // With all numbers in one line it is within the limit; laid out it is not.
     let numbers = "1,".repeat(FILE_BYTES_MAX / 4);
-    let text = format!(r#"{{"version":1,"updatedAt":1,"x":[{numbers}1],"watchers":{{}}}}"#);
+    let text =
+        format!("{{\n  \"version\":1,\"updatedAt\":1,\"x\":[{numbers}1],\"watchers\":{{}}}}");
     fs::write(home.paths.registry(), &text).expect("written");
     let error = file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect_err("large");
     assert_eq!(error.code(), Code::TooLarge);
@@ -290,7 +288,7 @@ fn what_somebody_writes_without_a_lock_meanwhile_is_not_overwritten() {
     let touch = Touch { now: 6, wanted: true };
     let mut change = Meanwhile { touch, meddle: &write, times: 1 };
     assert_eq!(file(&home).update(WAIT, &mut change).expect("free"), Committed::Written);
-    assert!(text(&home).contains("\"x\": 2"), "{}", text(&home));
+    assert!(text(&home).contains("\"x\":2"), "{}", text(&home));
 
     // Whoever never stops is told apart from a lock.
     let count = std::cell::Cell::new(2);

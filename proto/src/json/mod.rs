@@ -14,6 +14,7 @@ mod layout;
 mod object;
 mod text;
 
+pub(crate) use layout::string_end;
 pub use layout::{Layout, lay_out};
 pub use object::{Object, key_text, members};
 pub use text::JsonText;
