@@ -24,6 +24,8 @@ pub struct Collection {
     pub indent: &'static str,
     /// Whether a new file ends with a line break.
     pub final_newline: bool,
+    /// What its file may be opened to at most, as permission bits; `None`: whatever it is opened to.
+    pub mode: Option<u32>,
 }
 
 /// The watchers' registry, version 1: the default everywhere.
@@ -35,6 +37,7 @@ pub static WATCHERS: Collection = Collection {
     updated_at_key: Some("updatedAt"),
     indent: "  ",
     final_newline: false,
+    mode: None,
 };
 
 impl Collection {

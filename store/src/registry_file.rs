@@ -309,7 +309,8 @@ impl RegistryFile {
 
         let replaced = fs::metadata(self.paths.registry()).ok();
         let path = self.paths.registry().to_owned();
-        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref())?;
+        let mode_max = self.collection.mode;
+        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref(), mode_max)?;
         lockfile.refresh();
         if !lockfile.is_own() {
             return Err(StoreError::Locked {

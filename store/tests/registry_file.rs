@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use argus_proto::Code;
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::{Collection, WATCHERS};
 use argus_proto::document::Document;
 use argus_proto::limits::FILE_BYTES_MAX;
 use argus_store::kernel_lock::WRITE_LOCK;
@@ -165,6 +165,37 @@ fn the_mode_of_the_file_is_kept() {
     fs::set_permissions(home.paths.registry(), fs::Permissions::from_mode(0o640)).expect("own");
     file.update(WAIT, &mut Touch { now: 6, wanted: true }).expect("free");
     assert_eq!(mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_file_that_is_open_further_than_its_collection_allows_is_closed_at_the_next_write() {
+    use std::os::unix::fs::PermissionsExt;
+    static SECRET: Collection = Collection { mode: Some(0o600), ..WATCHERS };
+    static SHARED: Collection = Collection { mode: Some(0o640), ..WATCHERS };
+    let rows = [
+        // the collection, the mode before, the mode after
+        (&SECRET, None, 0o600),
+        (&SECRET, Some(0o644), 0o600),
+        (&SECRET, Some(0o4777), 0o600),
+        (&SECRET, Some(0o400), 0o400),
+        (&SHARED, None, 0o640),
+        (&SHARED, Some(0o664), 0o640),
+        (&SHARED, Some(0o604), 0o600),
+        (&WATCHERS, None, 0o600),
+        (&WATCHERS, Some(0o664), 0o664),
+    ];
+    for (collection, before, after) in rows {
+        let home = home();
+        if let Some(before) = before {
+            let path = home.paths.registry();
+            fs::write(path, Document::empty(collection).render()).expect("own folder");
+            fs::set_permissions(path, fs::Permissions::from_mode(before)).expect("own");
+        }
+        let mut file = RegistryFile::new(home.paths.clone(), collection, StaleAfter::default());
+        file.update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+        let meta = fs::metadata(home.paths.registry()).expect("there");
+        assert_eq!(meta.permissions().mode() & 0o7777, after, "{:o} {before:?}", after);
+    }
 }
 
 #[test]
