@@ -63,7 +63,7 @@ impl Client {
     /// A client that has not connected yet. Nothing is touched before the first call.
     ///
     /// # Errors
-    /// `E_IO` where the registry's path cannot be one.
+    /// `E_IO` where the registry's path cannot be one, `E_USAGE` where there is no such collection.
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
         let direct = Direct::new(paths.clone(), &options)?;

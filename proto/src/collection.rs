@@ -34,8 +34,12 @@ pub struct Collection {
     pub protected: Vec<String>,
     /// What a record has to look like to be written.
     pub schema: Option<Arc<Schema>>,
-    /// One level of indentation in a new file.
-    pub indent: String,
+    /// One level of indentation in a new file; one that is there keeps its own style.
+    pub indent: &'static str,
+    /// Whether a new file ends with a line break.
+    pub final_newline: bool,
+    /// What its file may be opened to at most, as permission bits; `None`: whatever it is opened to.
+    pub mode: Option<u32>,
 }
 
 /// The watchers' registry, version 1: the default everywhere.
@@ -58,6 +62,7 @@ pub static MACHINES: LazyLock<Arc<Collection>> = LazyLock::new(|| {
         defaults: vec![("local".to_owned(), local.to_owned())],
         protected: vec!["local".to_owned()],
         schema: Some(Arc::new(schema)),
+        mode: Some(0o600),
         ..Collection::new("machines")
     })
 });
@@ -68,6 +73,8 @@ pub static ACCOUNTS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
     let top = [("autoSwitch", auto_switch), ("api", r#"{"usage":true}"#)];
     Arc::new(Collection {
         name_key: Some("name".to_owned()),
+        final_newline: true,
+        mode: Some(0o600),
         top: top.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         ..Collection::new("accounts")
     })
@@ -88,7 +95,9 @@ impl Collection {
             defaults: Vec::new(),
             protected: Vec::new(),
             schema: None,
-            indent: "  ".to_owned(),
+            indent: "  ",
+            final_newline: false,
+            mode: None,
         }
     }
 

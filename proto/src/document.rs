@@ -1,17 +1,19 @@
 //! A whole collection file in memory, and its text.
 //!
 //! 1. What argus does not know survives: top-level keys, records, their order and their text.
-//! 2. `render(parse(text))` differs from `text` only in layout, where no key stands there twice.
+//! 2. `render(parse(text))` differs from `text` only in layout, where no key stands there twice; and
+//!    where the layout is of one style throughout, in nothing.
 //! 3. A document is immutable to its readers: whoever changes one changes a copy.
 
 use std::sync::Arc;
 
 use crate::collection::Collection;
 use crate::error::{Code, Error};
-use crate::json::{JsonError, Layout, Object, key_text, lay_out, members};
+use crate::json::{JsonError, Object, key_text, members};
 use crate::limits::FILE_BYTES_MAX;
 use crate::record::Record;
 use crate::records::Records;
+use crate::style::{Style, without_mark};
 
 /// The state of one collection.
 #[derive(Debug, Clone)]
@@ -92,7 +94,7 @@ impl Document {
         };
         top.extend(collection.top.iter().map(other));
         top.push((crate::json::string(&collection.records_key), Slot::Records));
-        let mut records = Records::default();
+        let mut records = Records::new(Style::own(collection));
         add_defaults(&mut records, collection);
         Document { records, top: Arc::new(top), updated_at: 0, duplicates: Arc::default() }
     }
@@ -103,8 +105,8 @@ impl Document {
             return Err(Unreadable::TooLarge(bytes.len() as u64));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::NotText)?;
-        // Programs on Windows may put a byte order mark first.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let marked = text;
+        let text = without_mark(marked);
         // At any depth: one value that nests too deep must not cost the others.
         let object = Object::parse_at_any_depth(text)?;
         check_version(&object, collection)?;
@@ -114,7 +116,7 @@ impl Document {
             let key = &collection.records_key;
             return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
         };
-        let mut records = Records::default();
+        let mut records = Records::new(Style::of(marked, collection));
         let mut duplicates = repeated_keys(text)?;
         for (key, record) in members(records_text)? {
             if records.insert_from_file(key, record, collection) {
@@ -143,25 +145,33 @@ impl Document {
         Ok(Document { records, top: Arc::new(top), updated_at, duplicates: Arc::new(duplicates) })
     }
 
-    /// The file's text.
-    pub fn render(&self, collection: &Collection) -> String {
-        let indent = &*collection.indent;
+    /// The file's text, in the style of the text that it was read from.
+    pub fn render(&self) -> String {
+        let style = self.style();
         let mut out =
             String::with_capacity(self.records.file_bytes() + 2 * self.records.len() + 256);
+        style.begin(&mut out);
         out.push('{');
         for (at, (key, slot)) in self.top.iter().enumerate() {
-            out.push_str(if at == 0 { "\n" } else { ",\n" });
-            out.push_str(indent);
+            out.push_str(if at == 0 { "" } else { style.comma() });
+            style.break_line(1, &mut out);
             out.push_str(key);
-            out.push_str(": ");
+            out.push_str(style.colon());
             match slot {
-                Slot::Records => self.render_records(indent, &mut out),
+                Slot::Records => self.render_records(&mut out),
                 Slot::UpdatedAt => out.push_str(&self.updated_at.to_string()),
-                Slot::Other(text) => lay_out(text, Layout::Pretty { indent, depth: 1 }, &mut out),
+                Slot::Other(text) => style.value(text, 1, &mut out),
             }
         }
-        out.push_str("\n}");
+        style.break_line(0, &mut out);
+        out.push('}');
+        style.end(&mut out);
         out
+    }
+
+    /// How the file is laid out.
+    pub fn style(&self) -> &Style {
+        self.records.style()
     }
 
     /// Notes that the file is changed at `now`. Its time never goes back: of two copies the one
@@ -197,18 +207,17 @@ impl Document {
         self.top = Arc::new(top);
     }
 
-    fn render_records(&self, indent: &str, out: &mut String) {
+    fn render_records(&self, out: &mut String) {
         if self.records.is_empty() {
             out.push_str("{}");
             return;
         }
         out.push('{');
         for (at, text) in self.records.file_texts().enumerate() {
-            out.push_str(if at == 0 { "\n" } else { ",\n" });
+            out.push_str(if at == 0 { "" } else { self.style().comma() });
             out.push_str(text);
         }
-        out.push('\n');
-        out.push_str(indent);
+        self.style().break_line(1, out);
         out.push('}');
     }
 }
@@ -256,6 +265,7 @@ fn parse_updated_at(text: &str) -> Result<u64, Unreadable> {
 mod tests {
     use super::*;
     use crate::collection::WATCHERS;
+    use crate::json::{Layout, lay_out};
 
     const FILE: &str = r#"{
   "version": 1,
@@ -288,7 +298,7 @@ mod tests {
     #[test]
     fn what_is_read_is_written_again_to_the_byte() {
         let document = Document::parse(FILE.as_bytes(), &WATCHERS).expect("a registry");
-        assert_eq!(document.render(&WATCHERS), FILE);
+        assert_eq!(document.render(), FILE);
         assert_eq!(document.records.len(), 4);
     }
 
@@ -302,7 +312,7 @@ mod tests {
         let damage = document.records.get("deep").expect("there").damage().cloned();
         assert!(damage.expect("damaged").problem.contains("64 levels"));
         let mut compact = String::new();
-        lay_out(&document.render(&WATCHERS), Layout::Compact, &mut compact);
+        lay_out(&document.render(), Layout::Compact, &mut compact);
         assert_eq!(compact, text);
     }
 
@@ -328,7 +338,7 @@ mod tests {
         document.touch(1_760_000_000_000);
         let expected =
             "{\n  \"version\": 1,\n  \"updatedAt\": 1760000000000,\n  \"watchers\": {}\n}";
-        assert_eq!(document.render(&WATCHERS), expected);
+        assert_eq!(document.render(), expected);
     }
 
     #[test]
@@ -336,7 +346,7 @@ mod tests {
         let mut document = Document::parse(FILE.as_bytes(), &WATCHERS).expect("a registry");
         document.records.remove("app");
         document.records.remove("9");
-        let rendered = document.render(&WATCHERS).len();
+        let rendered = document.render().len();
         let known = document.records.file_bytes();
         assert!(rendered - known < 200, "{rendered} {known}");
     }

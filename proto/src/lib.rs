@@ -24,6 +24,7 @@ pub mod reaping;
 pub mod record;
 pub mod records;
 pub mod schema;
+pub mod style;
 pub mod wire;
 
 pub use call::{Answer, Call, Request};

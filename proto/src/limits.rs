@@ -16,6 +16,8 @@ pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const RECORDS_MAX: usize = 100_000;
 /// Deepest nesting of JSON, in a request as in a file.
 pub const JSON_DEPTH_MAX: usize = 64;
+/// Longest indentation that argus gives a line of a file: what nests deeper stays in its line.
+pub const INDENTATION_BYTES_MAX: usize = 128;
 /// Most connections at one time.
 pub const CONNECTIONS_MAX: usize = 1024;
 /// Most requests of one connection that are being worked on; further ones wait in the socket.

@@ -15,7 +15,7 @@
 //!
 //! 1. Pure, and symmetric but for ties.
 //! 2. Merging twice is merging once.
-//! 3. The order is the file's; what memory alone has comes after it.
+//! 3. Order and style are the file's; what memory alone has comes after what is there.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub fn merge(
     base: &Document,
     disk: &Document,
     memory: &Document,
-    collection: &Collection,
+    _collection: &Collection,
 ) -> Document {
     let mut merged = disk.clone();
     merged.touch(disk.updated_at().max(memory.updated_at()));
@@ -41,7 +41,7 @@ pub fn merge(
             continue;
         }
         match record {
-            Some(record) => merged.records.insert_as_in(&memory.records, &id, record, collection),
+            Some(record) => merged.records.insert_as_in(&memory.records, &id, record),
             None => drop(merged.records.remove(&id)),
         }
     }

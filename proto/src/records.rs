@@ -9,12 +9,14 @@ use imbl::ordmap::DiffItem;
 use imbl::{HashMap, OrdMap};
 
 use crate::collection::Collection;
-use crate::json::{self, Layout, key_text, lay_out};
+use crate::json::{self, key_text};
 use crate::record::Record;
+use crate::style::Style;
 
 /// Records by id, in the order of the file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Records {
+    style: Style,
     by_place: OrdMap<u64, Entry>,
     places: HashMap<Arc<str>, u64>,
     next_place: u64,
@@ -29,11 +31,29 @@ struct Entry {
     /// The key in the file, where it is not simply the id in quotes.
     odd_key: Option<Arc<str>>,
     record: Arc<Record>,
-    /// Key and record as they stand in the file, laid out once: a commit writes all of them.
+    /// Key and record as they stand in the file, with the line break before them. Laid out once: a
+    /// commit writes all of them.
     file_text: Arc<str>,
 }
 
 impl Records {
+    /// None yet, for a file of this style.
+    pub(crate) fn new(style: Style) -> Self {
+        Records {
+            style,
+            by_place: OrdMap::default(),
+            places: HashMap::default(),
+            next_place: 0,
+            file_bytes: 0,
+            lineage: Arc::default(),
+        }
+    }
+
+    /// The style of the file that they stand in.
+    pub(crate) fn style(&self) -> &Style {
+        &self.style
+    }
+
     /// The record with this id.
     pub fn get(&self, id: &str) -> Option<&Arc<Record>> {
         self.places.get(id).and_then(|place| self.by_place.get(place)).map(|entry| &entry.record)
@@ -54,7 +74,7 @@ impl Records {
         self.by_place.values().map(|entry| (&entry.id, &entry.record))
     }
 
-    /// How many bytes the records take in the file, but for what stands between them.
+    /// How many bytes the records take in the file, with their line breaks and without the commas.
     pub fn file_bytes(&self) -> usize {
         self.file_bytes
     }
@@ -93,22 +113,16 @@ impl Records {
     }
 
     /// Sets a record: in its old place, or at the end.
-    pub fn insert(&mut self, id: &str, record: Arc<Record>, collection: &Collection) {
-        self.insert_key(id, None, record, collection);
+    pub fn insert(&mut self, id: &str, record: Arc<Record>, _collection: &Collection) {
+        self.insert_key(id, None, record);
     }
 
     /// Sets a record as [`insert`](Self::insert) does; a new one under the key that `other` has
     /// for it, which may be no Unicode.
-    pub(crate) fn insert_as_in(
-        &mut self,
-        other: &Self,
-        id: &str,
-        record: Arc<Record>,
-        collection: &Collection,
-    ) {
+    pub(crate) fn insert_as_in(&mut self, other: &Self, id: &str, record: Arc<Record>) {
         let entry = other.places.get(id).and_then(|place| other.by_place.get(place));
         let odd_key = entry.and_then(|entry| entry.odd_key.clone());
-        self.insert_key(id, odd_key, record, collection);
+        self.insert_key(id, odd_key, record);
     }
 
     /// Removes a record.
@@ -131,7 +145,7 @@ impl Records {
         let odd_key = (json::string(&id) != quoted_key).then(|| Arc::from(quoted_key));
         let record = Arc::new(Record::read(&id, text, collection));
         let is_duplicate = self.get(&id).is_some();
-        self.insert_key(&id, odd_key, record, collection);
+        self.insert_key(&id, odd_key, record);
         is_duplicate
     }
 
@@ -140,13 +154,7 @@ impl Records {
         self.by_place.values().map(|entry| &*entry.file_text)
     }
 
-    fn insert_key(
-        &mut self,
-        id: &str,
-        odd_key: Option<Arc<str>>,
-        record: Arc<Record>,
-        collection: &Collection,
-    ) {
+    fn insert_key(&mut self, id: &str, odd_key: Option<Arc<str>>, record: Arc<Record>) {
         let (place, id, odd_key) = match self.places.get_key_value(id) {
             Some((id, place)) => {
                 let old = self.by_place.get(place);
@@ -162,20 +170,18 @@ impl Records {
             }
         };
         let key = odd_key.as_deref().map_or_else(|| json::string(&id), str::to_owned);
-        let file_text = file_text(&key, &record, collection);
+        let file_text = file_text(&key, &record, &self.style);
         self.file_bytes += file_text.len();
         self.by_place.insert(place, Entry { id, odd_key, record, file_text });
     }
 }
 
 /// A record and its quoted key, as they stand in the map of a file one level down.
-fn file_text(key: &str, record: &Record, collection: &Collection) -> Arc<str> {
-    let indent = &*collection.indent;
+fn file_text(key: &str, record: &Record, style: &Style) -> Arc<str> {
     let mut text = String::with_capacity(record.text().len() * 2);
-    text.push_str(indent);
-    text.push_str(indent);
+    style.break_line(2, &mut text);
     text.push_str(key);
-    text.push_str(": ");
-    lay_out(record.text(), Layout::Pretty { indent, depth: 2 }, &mut text);
+    text.push_str(style.colon());
+    style.value(record.text(), 2, &mut text);
     text.into()
 }

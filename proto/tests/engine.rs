@@ -304,7 +304,7 @@ fn prune_removes_what_is_dead_or_too_old_and_nothing_else() {
             with("dead", 4, 100_000).into(),
         ],
     );
-    let text = document.render(&WATCHERS).replace("\"fresh\": {", "\"bad\": null,\n \"fresh\": {");
+    let text = document.render().replace("\"fresh\": {", "\"bad\": null,\n \"fresh\": {");
     document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
     let machine = Table::running(&[(1, 10), (2, 20), (3, 30)]);
 
@@ -400,14 +400,14 @@ proptest! {
                 };
             }
             prop_assert_eq!(&replayed, &contents(&outcome.document));
-            let is_same = before.render(&WATCHERS) == outcome.document.render(&WATCHERS);
+            let is_same = before.render() == outcome.document.render();
             prop_assert_eq!(is_same, !outcome.differs);
             document = outcome.document;
         }
         // What is in memory is what would be read again from the file.
-        let text = document.render(&WATCHERS);
+        let text = document.render();
         let again = Document::parse(text.as_bytes(), &WATCHERS).expect("own text");
-        prop_assert_eq!(again.render(&WATCHERS), text);
+        prop_assert_eq!(again.render(), text);
         prop_assert_eq!(contents(&again), contents(&document));
         prop_assert_eq!(again.records.file_bytes(), document.records.file_bytes());
     }
@@ -428,7 +428,7 @@ proptest! {
         // A heartbeat of a record that is gone is the one change that cannot be repeated.
         if let Ok(twice) = apply(&once.document, &last, context(&machine, 1000, 1)) {
             prop_assert!(twice.changes.is_empty(), "{:?}", twice.changes);
-            prop_assert_eq!(once.document.render(&WATCHERS), twice.document.render(&WATCHERS));
+            prop_assert_eq!(once.document.render(), twice.document.render());
         }
     }
 }

@@ -31,7 +31,7 @@ fn document(top: &str, records: &[Arc<Record>]) -> Document {
         })
         .collect();
     let members = members.join(",");
-    let text = format!(r#"{{"version":1,{top}"updatedAt":1,"watchers":{{{members}}}}}"#);
+    let text = format!("{{\n  \"version\":1,{top}\"updatedAt\":1,\"watchers\":{{{members}}}}}");
     Document::parse(text.as_bytes(), &WATCHERS).expect("a registry")
 }
 
@@ -108,7 +108,7 @@ fn every_case_of_one_top_level_key() {
         });
         let merged = merge(&base, &disk, &memory, &WATCHERS);
         let lines = |document: &Document| {
-            let text = document.render(&WATCHERS).replace(',', "");
+            let text = document.render().replace(',', "");
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
             lines.sort();
             lines
@@ -128,16 +128,30 @@ fn the_order_is_the_files_and_what_memory_alone_has_comes_last() {
     let merged = merge(&base, &disk, &memory, &WATCHERS);
     let ids: Vec<&str> = merged.records.iter().map(|(id, _)| &**id).collect();
     assert_eq!(ids, ["9", "c", "a", "1"]);
-    assert!(merged.render(&WATCHERS).starts_with("{\n  \"version\": 1,\n  \"y\": 2,\n  \"x\": 1,"));
+    assert!(merged.render().starts_with("{\n  \"version\": 1,\n  \"y\": 2,\n  \"x\": 1,"));
+}
+
+#[test]
+fn the_style_is_the_files_whatever_memory_has() {
+    let base = document("", &[record_of("a", 1, 80, 10)]);
+    let mut memory = base.clone();
+    memory.records.insert("b", record_of("b", 1, 80, 10), &WATCHERS);
+    let text = "{\n\t\"version\": 1,\n\t\"updatedAt\": 1,\n\t\"watchers\": {}\n}\n";
+    let disk = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
+    let merged = merge(&base, &disk, &memory, &WATCHERS);
+    let expected =
+        "{\n\t\"version\": 1,\n\t\"updatedAt\": 1,\n\t\"watchers\": {\n\t\t\"b\": {\n\t\t\t\"id\"";
+    assert!(merged.render().starts_with(expected), "{}", merged.render());
+    assert_eq!(merged.style(), disk.style());
 }
 
 #[test]
 fn a_key_that_is_no_unicode_is_kept_where_memory_alone_has_it() {
     let none = document("", &[]);
-    let text = r#"{"version":1,"updatedAt":1,"watchers":{"\ud800":1}}"#;
+    let text = "{\n  \"version\":1,\"updatedAt\":1,\"watchers\":{\"\\ud800\":1}}";
     let memory = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
     let merged = merge(&none, &none, &memory, &WATCHERS);
-    assert_eq!(merged.render(&WATCHERS), memory.render(&WATCHERS));
+    assert_eq!(merged.render(), memory.render());
 }
 
 /// What a side does to its document, one after the other.
@@ -178,7 +192,7 @@ fn after(document: &Document, steps: &[Step]) -> Document {
 
 /// The same as another program's: read from its text, sharing nothing.
 fn reread(document: &Document) -> Document {
-    Document::parse(document.render(&WATCHERS).as_bytes(), &WATCHERS).expect("a registry")
+    Document::parse(document.render().as_bytes(), &WATCHERS).expect("a registry")
 }
 
 fn contents(document: &Document) -> BTreeMap<String, Arc<Record>> {
@@ -206,7 +220,7 @@ proptest! {
         }
         // Merging twice is merging once.
         let twice = merge(&base, &merged, &memory, &WATCHERS);
-        prop_assert_eq!(twice.render(&WATCHERS), merged.render(&WATCHERS));
+        prop_assert_eq!(twice.render(), merged.render());
         // Where one side did nothing, it is the other.
         prop_assert_eq!(contents(&merge(&base, &disk, &base, &WATCHERS)), contents(&disk));
         prop_assert_eq!(contents(&merge(&base, &base, &memory, &WATCHERS)), contents(&memory));

@@ -24,7 +24,8 @@ pub(crate) struct Prepared<'a> {
     parent: &'a Path,
 }
 
-/// Writes and syncs the new content of `target`, which gets the mode of the old (0600 if new).
+/// Writes and syncs the new content of `target`, which gets the mode of the old (0600 if new), but
+/// for what `mode_max` does not allow.
 ///
 /// `replaced` is the file that is there now. Nothing is visible before [`Prepared::publish`];
 /// dropping it instead removes the temporary file.
@@ -32,13 +33,14 @@ pub(crate) fn prepare<'a>(
     target: &'a Path,
     content: &[u8],
     replaced: Option<&Metadata>,
+    mode_max: Option<u32>,
 ) -> StoreResult<Prepared<'a>> {
     let parent = target.parent().unwrap_or(Path::new("."));
     let mut temp =
         temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
     let path = temp.path().to_owned();
     temp.write_all(content).map_err(StoreError::io("write", &path))?;
-    platform::set_mode(temp.as_file(), replaced)
+    platform::set_mode(temp.as_file(), replaced, mode_max)
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
     let folder = File::open(parent).map_err(StoreError::io("open the folder", parent))?;

@@ -311,7 +311,7 @@ impl RegistryFile {
         let damage = damage.or_else(|| Damage::duplicates(&current));
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
         let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
-        let text = next.render(&self.collection);
+        let text = next.render();
         if text.len() > FILE_BYTES_MAX {
             let path = self.paths.registry().to_owned();
             return Err(StoreError::TooLarge { path, bytes: text.len() });
@@ -319,7 +319,8 @@ impl RegistryFile {
 
         let replaced = fs::metadata(self.paths.registry()).ok();
         let path = self.paths.registry().to_owned();
-        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref())?;
+        let mode_max = self.collection.mode;
+        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref(), mode_max)?;
         lockfile.refresh();
         if !lockfile.is_own() {
             return Err(StoreError::Locked {

@@ -13,6 +13,7 @@ use crate::wait::until;
 #[derive(Debug)]
 pub struct OldProgram {
     registry: PathBuf,
+    text_of: fn(&Value) -> String,
     reaps_garbage: bool,
     reaped: AtomicUsize,
 }
@@ -21,7 +22,16 @@ impl OldProgram {
     /// One that works on this file.
     pub fn new(registry: &Path) -> Self {
         let registry = registry.to_owned();
-        OldProgram { registry, reaps_garbage: false, reaped: AtomicUsize::new(0) }
+        let text_of =
+            |document: &_| serde_json::to_string_pretty(document).expect("a value is text");
+        OldProgram { registry, text_of, reaps_garbage: false, reaped: AtomicUsize::new(0) }
+    }
+
+    /// One that lays the file out in a way of its own.
+    #[must_use]
+    pub fn writing(mut self, text_of: fn(&Value) -> String) -> Self {
+        self.text_of = text_of;
+        self
     }
 
     /// With a fault that one of them has: a lockfile that is no JSON yet it takes for garbage.
@@ -46,8 +56,7 @@ impl OldProgram {
         change(&mut document);
         document["updatedAt"] = clock::wall_ms().into();
         let temp = self.beside(&format!(".tmp-{}-{}", std::process::id(), clock::monotonic_ms()));
-        let text = serde_json::to_string_pretty(&document).expect("a value is text");
-        fs::write(&temp, text).expect("own folder");
+        fs::write(&temp, (self.text_of)(&document)).expect("own folder");
         fs::rename(&temp, &self.registry).expect("own folder");
     }
 

@@ -1,12 +1,14 @@
 //! Lays valid JSON out anew: white space and string escapes change, values do not.
 
-use crate::limits::JSON_DEPTH_MAX;
+use crate::limits::{INDENTATION_BYTES_MAX, JSON_DEPTH_MAX};
 
 /// How a text is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout<'a> {
     /// No white space: as sent and as kept in memory.
     Compact,
+    /// One line with a space behind each comma and colon, as Python's `json.dumps` writes it.
+    Spaced,
     /// As `JSON.stringify(value, null, indent)` writes a value that is nested `depth` levels down.
     Pretty {
         /// One level of indentation.
@@ -20,7 +22,7 @@ pub enum Layout<'a> {
 pub fn lay_out(text: &str, layout: Layout<'_>, out: &mut String) {
     let bytes = text.as_bytes();
     let mut depth = match layout {
-        Layout::Compact => 0,
+        Layout::Compact | Layout::Spaced => 0,
         Layout::Pretty { depth, .. } => depth,
     };
     let mut at = 0;
@@ -49,7 +51,7 @@ pub fn lay_out(text: &str, layout: Layout<'_>, out: &mut String) {
                 out.push(close as char);
             }
             b',' => {
-                out.push(',');
+                out.push_str(if layout == Layout::Spaced { ", " } else { "," });
                 new_line(layout, depth, out);
             }
             b':' => out.push_str(if layout == Layout::Compact { ":" } else { ": " }),
@@ -87,6 +89,7 @@ fn new_line(layout: Layout<'_>, depth: usize, out: &mut String) {
     // 20 kB of brackets would become 200 MB.
     if let Layout::Pretty { indent, .. } = layout
         && depth <= JSON_DEPTH_MAX
+        && depth * indent.len() <= INDENTATION_BYTES_MAX
     {
         out.push('\n');
         for _ in 0..depth {
@@ -103,7 +106,7 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The index behind the closing quote of the string that opens at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while at < bytes.len() {
         match bytes[at] {

@@ -15,6 +15,7 @@ mod object;
 mod patch;
 mod text;
 
+pub(crate) use layout::string_end;
 pub use layout::{Layout, lay_out};
 pub use object::{Object, key_text, members};
 pub use text::JsonText;

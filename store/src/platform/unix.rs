@@ -118,9 +118,17 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
-/// Gives `file` the mode of the file that it is about to replace; 0600 where there is none.
-pub(crate) fn set_mode(file: &File, replaced: Option<&Metadata>) -> io::Result<()> {
-    let mode = replaced.map_or(0o600, |meta| meta.mode() & 0o7777);
+/// Gives `file` the mode of the file that it is about to replace, but for what `mode_max` does not
+/// allow. Where there is none it gets `mode_max` itself, or 0600.
+pub(crate) fn set_mode(
+    file: &File,
+    replaced: Option<&Metadata>,
+    mode_max: Option<u32>,
+) -> io::Result<()> {
+    let mode = match replaced {
+        Some(meta) => meta.mode() & 0o7777 & mode_max.unwrap_or(0o7777),
+        None => mode_max.unwrap_or(0o600),
+    };
     file.set_permissions(Permissions::from_mode(mode))
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn write(context: &TestContext, records: usize) -> usize {
         document.records.insert(&id, record.into(), &WATCHERS);
     }
     document.touch(clock::wall_ms());
-    let text = document.render(&WATCHERS);
+    let text = document.render();
     std::fs::write(context.registry(), &text).expect("a home can be written to");
     text.len()
 }

@@ -26,7 +26,7 @@ pub fn check(bytes: &[u8]) {
     assert!(merged.updated_at() >= disk.updated_at().max(memory.updated_at()));
 
     let twice = merge(&base, &merged, &memory, &WATCHERS);
-    assert_eq!(twice.render(&WATCHERS), merged.render(&WATCHERS), "merged once and twice");
+    assert_eq!(twice.render(), merged.render(), "merged once and twice");
     // Where one side did nothing, it is the other; so it is where both did the same.
     assert_eq!(contents(&merge(&base, &disk, &base, &WATCHERS)), contents(&disk));
     assert_eq!(contents(&merge(&base, &base, &memory, &WATCHERS)), contents(&memory));
@@ -41,7 +41,7 @@ pub fn check(bytes: &[u8]) {
 /// Keys and values of the whole file, at both levels, without their order and without its time.
 fn contents(document: &Document) -> Vec<(String, String)> {
     let mut text = String::new();
-    lay_out(&document.render(&WATCHERS), Layout::Compact, &mut text);
+    lay_out(&document.render(), Layout::Compact, &mut text);
     let mut top = Object::parse_at_any_depth(&text).expect("an object");
     let records = top.get(&WATCHERS.records_key).map(str::to_owned).expect("a registry");
     let records = Object::parse_at_any_depth(&records).expect("an object");

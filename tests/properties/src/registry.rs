@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use argus_proto::collection::WATCHERS;
 use argus_proto::document::{Document, Unreadable};
 use argus_proto::json::{JsonText, Layout, Object, key_text, lay_out, members};
-use argus_proto::limits::{FILE_BYTES_MAX, JSON_DEPTH_MAX};
+use argus_proto::limits::{FILE_BYTES_MAX, INDENTATION_BYTES_MAX};
 use serde_json::Value;
 
 use crate::answers;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What holds for any bytes.
 pub fn check(bytes: &[u8]) {
@@ -17,20 +19,24 @@ pub fn check(bytes: &[u8]) {
         Err(problem) => return is_told(&problem, bytes),
     };
     let text = std::str::from_utf8(bytes).expect("it was taken for text");
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let rendered = document.render(&WATCHERS);
+    let rendered = document.render();
     assert!(rendered.len() <= laid_out_max(text.len()), "{} bytes", rendered.len());
     stays_one(&document);
+    let is_marked = text.starts_with(BYTE_ORDER_MARK);
+    assert_eq!(rendered.starts_with(BYTE_ORDER_MARK), is_marked, "the mark is kept as it is");
+    let unmarked = |text| str::strip_prefix(text, BYTE_ORDER_MARK).unwrap_or(text);
+    let [text, rendered] = [text, &*rendered].map(unmarked);
     duplicates_are_told(&document, text);
-    nothing_is_lost(&document, text, &rendered);
-    nothing_is_lost_to_others(text, &rendered);
+    nothing_is_lost(&document, text, rendered);
+    nothing_is_lost_to_others(text, rendered);
 }
 
 /// What a document is written as is read as the same document, and written so again.
 pub(crate) fn stays_one(document: &Document) {
-    let rendered = document.render(&WATCHERS);
+    let rendered = document.render();
     let again = Document::parse(rendered.as_bytes(), &WATCHERS).expect("what argus wrote");
-    assert_eq!(again.render(&WATCHERS), rendered);
+    assert_eq!(again.render(), rendered);
+    assert_eq!(again.style(), document.style());
     assert_eq!(again.duplicates(), [""; 0]);
     assert_eq!(again.updated_at(), document.updated_at());
     assert!(again.records.iter().eq(document.records.iter()), "other records in {rendered}");
@@ -96,7 +102,7 @@ fn is_told(problem: &Unreadable, bytes: &[u8]) {
 }
 
 /// What a text of so many bytes takes at most when it is laid out: each bracket and comma may get
-/// a line of its own, indented as deep as argus indents.
+/// a line of its own, with a line end of two bytes and indented as deep as argus indents.
 fn laid_out_max(bytes: usize) -> usize {
-    64 + bytes * (3 + WATCHERS.indent.len() * JSON_DEPTH_MAX)
+    64 + bytes * (4 + INDENTATION_BYTES_MAX)
 }

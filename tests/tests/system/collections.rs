@@ -1,6 +1,7 @@
 //! Several collections beside one registry: one daemon, and files that have nothing to do with each other.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use argus_client::method::{List, Patch, Put, Remove, Subscribe};
@@ -85,7 +86,11 @@ fn what_stands_beside_the_accounts_is_kept() {
         written["activeAccountName"] = "work".into();
         fs::write(file(&context, "accounts.json"), written.to_string()).expect("own file");
 
+        let path = file(&context, "accounts.json");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("own file");
         put(&accounts, "home", json!({ "createdAt": "2026-01-02" })).expect("served");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it is closed to others");
         let written = document(&context, "accounts.json");
         assert_eq!(written["autoSwitch"]["enabled"], true, "not reverted by who changed another");
         assert_eq!(written["activeAccountName"], "work");

@@ -5,7 +5,10 @@ use std::fs;
 use argus_client::method::List;
 use argus_client::{Mode, announcement};
 use argus_proto::json::Object;
-use argus_tests::TestContext;
+use argus_tests::{OldProgram, TestContext};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
 
 /// As the TypeScript tools write it, with keys that argus does not know.
 const FROM_TYPESCRIPT: &str = include_str!("../golden/registry-1.json");
@@ -57,6 +60,48 @@ fn check_as_the_typescript_reader_does(context: &TestContext) {
     assert_eq!(document.get("version"), Some("1"));
     assert!(document.get("watchers").is_some_and(|watchers| watchers.starts_with('{')));
     assert!(document.get("updatedAt").is_some_and(|time| time.parse::<u64>().is_ok()));
+}
+
+/// As a program writes it that indents with `indent` and ends with a newline.
+fn laid_out(document: &Value, indent: &str) -> String {
+    let mut bytes = Vec::new();
+    let formatter = PrettyFormatter::with_indent(indent.as_bytes());
+    let mut serializer = Serializer::with_formatter(&mut bytes, formatter);
+    document.serialize(&mut serializer).expect("a value is text");
+    String::from_utf8(bytes).expect("a value is text") + "\n"
+}
+
+#[test]
+fn the_style_of_the_program_that_wrote_last_is_kept() {
+    type Style = fn(&Value) -> String;
+    let styles: [(&str, Style); 4] = [
+        ("four", |document| laid_out(document, "    ")),
+        ("tabs", |document| laid_out(document, "\t")),
+        ("line", Value::to_string),
+        ("windows", |document| laid_out(document, "  ").replace('\n', "\r\n")),
+    ];
+    for modes in
+        [[Mode::DaemonOnly, Mode::DaemonOnly], [Mode::Direct; 2], [Mode::Auto, Mode::Direct]]
+    {
+        let context = TestContext::new();
+        let pid = std::process::id();
+        let mut ids = Vec::new();
+        for (style, text_of) in styles {
+            OldProgram::new(&context.registry()).writing(text_of).announce(style, pid);
+            ids.push(style.to_owned());
+            for (turn, mode) in modes.into_iter().enumerate() {
+                let id = format!("{style}-{turn}");
+                context.client(mode).announce(announcement(&id).build()).expect("served");
+                ids.push(id);
+                let text = fs::read_to_string(context.registry()).expect("the file is there");
+                assert_eq!(text, text_of(&context.document()), "{style} {modes:?}");
+            }
+        }
+        ids.sort();
+        assert_eq!(context.ids(), ids, "{modes:?}");
+        let daemons = if modes == [Mode::Direct; 2] { 0 } else { 1 };
+        assert_eq!(context.daemons().len(), daemons, "{modes:?}");
+    }
 }
 
 #[test]

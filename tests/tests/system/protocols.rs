@@ -80,7 +80,15 @@ trait Way {
     fn call(&mut self, method: &str, params: &Value) -> Value;
 }
 
-struct Client(blocking::Client, blocking::Client);
+/// One for the watchers, and one for a collection that there is not: it cannot be had.
+struct Client(blocking::Client, argus_client::Result<blocking::Client>);
+
+fn told(error: &Error) -> Value {
+    let details = error.details.as_ref().map(|details| details.to_value());
+    json!({ "error": {
+        "code": error.code, "message": error.message, "hint": error.hint, "details": details,
+    } })
+}
 
 impl Way for Client {
     fn call(&mut self, method: &str, params: &Value) -> Value {
@@ -89,7 +97,11 @@ impl Way for Client {
             Ok(request) => request,
             Err(error) => return json!({ "error": { "code": error.code } }),
         };
-        let client = if params["collection"].is_null() { &self.0 } else { &self.1 };
+        let client = match &self.1 {
+            _ if params["collection"].is_null() => &self.0,
+            Ok(client) => client,
+            Err(error) => return told(error),
+        };
         macro_rules! call {
             ($($variant:ident),*) => {
                 match request {
@@ -103,13 +115,7 @@ impl Way for Client {
                 let result = answer.to_json().expect("JSON");
                 json!({ "result": serde_json::from_str::<Value>(&result).expect("JSON") })
             }
-            Err(error) => {
-                let details = error.details.as_ref().map(|details| details.to_value());
-                json!({ "error": {
-                    "code": error.code, "message": error.message, "hint": error.hint,
-                    "details": details,
-                } })
-            }
+            Err(error) => told(&error),
         }
     }
 }
@@ -177,7 +183,7 @@ fn all_three_ways_give_the_same_answers_and_the_same_file() {
                 let mut options = context.options(mode);
                 let plain = blocking::Client::new(options.clone()).expect("a client");
                 options.collection = Some("nothing".into());
-                Box::new(Client(plain, blocking::Client::new(options).expect("a client")))
+                Box::new(Client(plain, blocking::Client::new(options)))
             }
             None => {
                 context.start_daemon();
