@@ -1,5 +1,6 @@
 //! The command line as clap reads it. What each verb does stands in `command/`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -237,7 +238,7 @@ pub(crate) struct Run {
     pub(crate) data: Option<String>,
     /// What to run, and its arguments
     #[arg(value_name = "COMMAND", required = true, last = true)]
-    pub(crate) command: Vec<String>,
+    pub(crate) command: Vec<OsString>,
 }
 
 /// The port of a command.
@@ -255,8 +256,10 @@ impl std::str::FromStr for Port {
             "auto" => Ok(Port::Auto),
             number => number
                 .parse()
+                .ok()
+                .filter(|port| *port > 0)
                 .map(Port::Fixed)
-                .map_err(|_| "a port is a number up to 65535, or `auto`".to_owned()),
+                .ok_or_else(|| "a port is a number from 1 to 65535, or `auto`".to_owned()),
         }
     }
 }
@@ -273,7 +276,7 @@ pub(crate) struct Gate {
     pub(crate) taken: Vec<u16>,
     /// What to become
     #[arg(required = true, last = true)]
-    pub(crate) command: Vec<String>,
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -113,7 +113,7 @@ impl Output {
         let Some(reason) = route.reason.as_ref().filter(|_| route.is_fallback()) else { return };
         // That no daemon runs is nothing a reader has to know: the file tells the same.
         if !(is_read && reason.code == Code::Unreachable) {
-            self.warning(&format!("{}; worked on the file instead", reason.message));
+            self.warning(&format!("{}; went to the file instead", reason.message));
         }
     }
 }

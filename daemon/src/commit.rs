@@ -316,7 +316,7 @@ impl Transaction for Batch {
         let now = clock::wall_ms();
         // What others wrote comes before our own, which is applied to it.
         self.changes = external_changes(&self.memory.base, document);
-        let mut next = merge(&self.memory.base, document, &self.memory.document, &self.collection);
+        let mut next = merge(&self.memory.base, document, &self.memory.document);
         let (without_suspects, reaped) =
             reap(&next, &self.suspects, context(&self.collection, now, 0));
         next = without_suspects;

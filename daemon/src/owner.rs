@@ -260,7 +260,7 @@ impl Owner {
         }
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
-            let merged = merge(&self.base, &disk, memory, &self.collection);
+            let merged = merge(&self.base, &disk, memory);
             self.vigil.follow(memory, &merged, Instant::now());
             self.snapshot.document = merged;
             self.base = disk;

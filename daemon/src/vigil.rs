@@ -319,7 +319,7 @@ mod tests {
                 "{{\"id\":\"{id}\",\"host\":\"h\",\"port\":1,\"pid\":{pid},\"startedAt\":1,\"updatedAt\":{updated_at}{}}}",
                 process.unwrap_or_default()
             );
-            document.records.insert(id, Record::read(id, &text, &WATCHERS).into(), &WATCHERS);
+            document.records.insert(id, Record::read(id, &text, &WATCHERS).into());
         }
         document
     }

@@ -226,7 +226,7 @@ impl Document {
 fn add_defaults(records: &mut Records, collection: &Collection) {
     for (id, text) in &collection.defaults {
         if records.get(id).is_none() {
-            records.insert(id, Record::read(id, text, collection).into(), collection);
+            records.insert(id, Record::read(id, text, collection).into());
         }
     }
 }

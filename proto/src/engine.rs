@@ -159,7 +159,7 @@ impl<'a> Step<'a> {
             return Ok(());
         }
         let after = Arc::new(record);
-        self.document.records.insert(id, after.clone(), self.context.collection);
+        self.document.records.insert(id, after.clone());
         self.differs = true;
         self.check_size()?;
         if before.as_ref().map(|record| record.etag()) != Some(after.etag()) {

@@ -19,19 +19,13 @@
 
 use std::sync::Arc;
 
-use crate::collection::Collection;
 use crate::document::{Document, Slot};
 use crate::engine::belongs_to;
 use crate::json::key_text;
 use crate::record::Record;
 
 /// Merges what memory made of `base` into what the file became since. Costs what memory changed.
-pub fn merge(
-    base: &Document,
-    disk: &Document,
-    memory: &Document,
-    _collection: &Collection,
-) -> Document {
+pub fn merge(base: &Document, disk: &Document, memory: &Document) -> Document {
     let mut merged = disk.clone();
     merged.touch(disk.updated_at().max(memory.updated_at()));
     for id in base.records.differing(&memory.records) {

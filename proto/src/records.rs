@@ -113,7 +113,7 @@ impl Records {
     }
 
     /// Sets a record: in its old place, or at the end.
-    pub fn insert(&mut self, id: &str, record: Arc<Record>, _collection: &Collection) {
+    pub fn insert(&mut self, id: &str, record: Arc<Record>) {
         self.insert_key(id, None, record);
     }
 

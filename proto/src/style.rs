@@ -194,7 +194,7 @@ mod tests {
             let mut changed = document(&text);
             changed.records.remove("9");
             let record = Record::read("new", new, &WATCHERS);
-            changed.records.insert("new", record.into(), &WATCHERS);
+            changed.records.insert("new", record.into());
             let rendered = changed.render();
             assert_eq!(document(&rendered).render(), rendered);
             let styles = [&text, &rendered].map(|text| Style::of(text, &WATCHERS));

@@ -347,7 +347,7 @@ fn a_collection_is_full_at_its_limit() {
     let template = after(&machine, vec![announce("app", 1).into()]);
     let one = template.records.get("app").expect("there").clone();
     for number in 0..RECORDS_MAX {
-        document.records.insert(&number.to_string(), one.clone(), &WATCHERS);
+        document.records.insert(&number.to_string(), one.clone());
     }
     let error =
         apply(&document, &announce("more", 1).into(), context(&machine, 1, 1)).expect_err("full");

@@ -106,7 +106,7 @@ fn every_case_of_one_top_level_key() {
             let top = if value.is_empty() { String::new() } else { format!("\"owner\":{value},") };
             document(&top, &[record(1, 80, 10)])
         });
-        let merged = merge(&base, &disk, &memory, &WATCHERS);
+        let merged = merge(&base, &disk, &memory);
         let lines = |document: &Document| {
             let text = document.render().replace(',', "");
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -123,9 +123,9 @@ fn the_order_is_the_files_and_what_memory_alone_has_comes_last() {
     let base = document("\"x\":1,", &of(&["a", "b", "c"]));
     let disk = document("\"y\":2,\"x\":1,", &of(&["9", "c", "a"]));
     let mut memory = base.clone();
-    memory.records.insert("1", record_of("1", 1, 80, 10), &WATCHERS);
-    memory.records.insert("a", record_of("a", 1, 81, 11), &WATCHERS);
-    let merged = merge(&base, &disk, &memory, &WATCHERS);
+    memory.records.insert("1", record_of("1", 1, 80, 10));
+    memory.records.insert("a", record_of("a", 1, 81, 11));
+    let merged = merge(&base, &disk, &memory);
     let ids: Vec<&str> = merged.records.iter().map(|(id, _)| &**id).collect();
     assert_eq!(ids, ["9", "c", "a", "1"]);
     assert!(merged.render().starts_with("{\n  \"version\": 1,\n  \"y\": 2,\n  \"x\": 1,"));
@@ -135,10 +135,10 @@ fn the_order_is_the_files_and_what_memory_alone_has_comes_last() {
 fn the_style_is_the_files_whatever_memory_has() {
     let base = document("", &[record_of("a", 1, 80, 10)]);
     let mut memory = base.clone();
-    memory.records.insert("b", record_of("b", 1, 80, 10), &WATCHERS);
+    memory.records.insert("b", record_of("b", 1, 80, 10));
     let text = "{\n\t\"version\": 1,\n\t\"updatedAt\": 1,\n\t\"watchers\": {}\n}\n";
     let disk = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
-    let merged = merge(&base, &disk, &memory, &WATCHERS);
+    let merged = merge(&base, &disk, &memory);
     let expected =
         "{\n\t\"version\": 1,\n\t\"updatedAt\": 1,\n\t\"watchers\": {\n\t\t\"b\": {\n\t\t\t\"id\"";
     assert!(merged.render().starts_with(expected), "{}", merged.render());
@@ -150,7 +150,7 @@ fn a_key_that_is_no_unicode_is_kept_where_memory_alone_has_it() {
     let none = document("", &[]);
     let text = "{\n  \"version\":1,\"updatedAt\":1,\"watchers\":{\"\\ud800\":1}}";
     let memory = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
-    let merged = merge(&none, &none, &memory, &WATCHERS);
+    let merged = merge(&none, &none, &memory);
     assert_eq!(merged.render(), memory.render());
 }
 
@@ -177,11 +177,11 @@ fn after(document: &Document, steps: &[Step]) -> Document {
     for step in steps {
         match step {
             Step::Set(id, pid, port, at) => {
-                document.records.insert(id, record_of(id, *pid, *port, *at), &WATCHERS);
+                document.records.insert(id, record_of(id, *pid, *port, *at));
             }
             Step::Refresh(id, at) => {
                 if let Some(record) = document.records.get(id).cloned() {
-                    document.records.insert(id, Arc::new(record.refreshed(*at)), &WATCHERS);
+                    document.records.insert(id, Arc::new(record.refreshed(*at)));
                 }
             }
             Step::Remove(id) => drop(document.records.remove(id)),
@@ -211,7 +211,7 @@ proptest! {
         let disk = after(&base, &theirs);
         let disk = if is_reread { reread(&disk) } else { disk };
         let memory = after(&base, &ours);
-        let merged = merge(&base, &disk, &memory, &WATCHERS);
+        let merged = merge(&base, &disk, &memory);
 
         // Document by document is record by record.
         for id in ["a", "b", "c", "d"] {
@@ -219,11 +219,11 @@ proptest! {
             prop_assert_eq!(merged.records.get(id).cloned(), merge_record(b, d, m));
         }
         // Merging twice is merging once.
-        let twice = merge(&base, &merged, &memory, &WATCHERS);
+        let twice = merge(&base, &merged, &memory);
         prop_assert_eq!(twice.render(), merged.render());
         // Where one side did nothing, it is the other.
-        prop_assert_eq!(contents(&merge(&base, &disk, &base, &WATCHERS)), contents(&disk));
-        prop_assert_eq!(contents(&merge(&base, &base, &memory, &WATCHERS)), contents(&memory));
+        prop_assert_eq!(contents(&merge(&base, &disk, &base)), contents(&disk));
+        prop_assert_eq!(contents(&merge(&base, &base, &memory)), contents(&memory));
         // No acknowledged change vanishes but behind a later one of the other side.
         for change in differences(&base, &memory, Reason::Announced) {
             let now = merged.records.get(&change.id);

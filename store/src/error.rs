@@ -90,6 +90,16 @@ pub enum StoreError {
         /// Who asks.
         own: u32,
     },
+    /// The permissions do not allow it; nothing was changed.
+    #[error("may not {operation} {}: {source}", path.display())]
+    Denied {
+        /// What was tried, as in "may not … PATH".
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system refused; nothing was changed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
@@ -123,10 +133,7 @@ impl StoreError {
     ) -> impl FnOnce(io::Error) -> StoreError + use<> {
         let path = path.to_owned();
         move |source| match source.kind() {
-            io::ErrorKind::PermissionDenied => StoreError::Permission {
-                path,
-                problem: format!("may not be used (to {operation} it: {source})"),
-            },
+            io::ErrorKind::PermissionDenied => StoreError::Denied { operation, path, source },
             _ => StoreError::Io { operation, path, source },
         }
     }
@@ -143,7 +150,9 @@ impl StoreError {
             StoreError::Unreadable { source, .. } => source.code(),
             StoreError::OwnersToMend { .. } | StoreError::NotSetAside { .. } => Code::Corrupt,
             StoreError::TooLarge { .. } => Code::TooLarge,
-            StoreError::Permission { .. } | StoreError::Foreign { .. } => Code::Permission,
+            StoreError::Permission { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Denied { .. } => Code::Permission,
             StoreError::Io { .. } => Code::Io,
             StoreError::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         }
@@ -170,9 +179,13 @@ impl From<StoreError> for Error {
                     .hint(format!("make room: df -h {}", quarantine.display()))
                     .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
-            StoreError::Permission { path, .. } | StoreError::Foreign { path, .. } => {
+            StoreError::Permission { path, .. }
+            | StoreError::Foreign { path, .. }
+            | StoreError::Denied { path, .. } => {
+                // What was not to be made is not there; then it is its folder that does not allow it.
+                let there = path.ancestors().find(|path| path.symlink_metadata().is_ok());
                 Error::new(Code::Permission, error.to_string())
-                    .hint(format!("look at it: ls -ld {}", path.display()))
+                    .hint(format!("look at it: ls -ld {}", there.unwrap_or(path).display()))
                     .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
             StoreError::Io { path, source, .. } => {

@@ -120,6 +120,9 @@ pub fn inspect(path: &Path) -> StoreResult<Option<Inspected>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed()(error)),
     };
+    if !file.metadata().map_err(failed())?.is_file() {
+        return Err(failed()(io::ErrorKind::IsADirectory.into()));
+    }
     let found = Watch::default().look(&file).map_err(failed())?;
     let since = found.content.at.as_deref().filter(|_| found.is_signed());
     let said = since

@@ -26,24 +26,31 @@ struct Done<'a> {
 pub(crate) async fn install(session: &Session, arguments: Install) -> Result<()> {
     let service = service_of(session)?;
     if !arguments.dry_run {
-        // One that nobody lends a socket would keep its own.
-        daemon::stop(session).await?;
         for file in &service.files {
             if let Some(folder) = file.path.parent() {
                 std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
             }
             atomic::replace_volatile(&file.path, file.text.as_bytes())?;
         }
-        run_all(&service.install).inspect_err(|_| {
+        if let Err(error) = start(session, &service).await {
             // Nobody reads them.
             for file in &service.files {
                 let _ = std::fs::remove_file(&file.path);
             }
-        })?;
+            return Err(error);
+        }
     }
-    let commands = service.install.iter().map(|command| &command[..]).collect();
+    let commands =
+        service.read.iter().chain(&service.install).map(|command| &command[..]).collect();
     let done = Done { files: &service.files, commands, dry_run: arguments.dry_run };
     session.output.data(&done, |done| text(done, "wrote"))
+}
+
+async fn start(session: &Session, service: &Service) -> Result<()> {
+    run_all(&service.read)?;
+    // One that nobody lends a socket would keep its own.
+    daemon::stop(session).await?;
+    run_all(&service.install)
 }
 
 pub(crate) fn uninstall(session: &Session, arguments: Install) -> Result<()> {

@@ -43,6 +43,7 @@ pub(crate) fn run(arguments: &Man, output: Output) -> Result<()> {
         None => command,
         Some(verb) => command
             .find_subcommand(verb)
+            .filter(|found| !found.is_hide_set())
             .cloned()
             .map(|found| found.name(format!("argus-{verb}")).bin_name(format!("argus {verb}")))
             .ok_or_else(|| {

@@ -21,6 +21,7 @@ pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
         _ => None,
     };
     let failed = |error| Error::new(Code::Io, format!("cannot start a process: {error}"));
+    let mut forwarding = Forwarding::begin().map_err(failed)?;
     let gate = Gate::close(&arguments.command, taken.as_deref()).map_err(failed)?;
     let pid = gate.pid();
     let port = match arguments.port {
@@ -43,7 +44,6 @@ pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
         tell(&announced, port);
     }
 
-    let mut forwarding = Forwarding::begin().map_err(failed)?;
     let code = match gate.open(&environment(session, &announced, port)).await {
         Ok(mut command) => forwarding.until_the_end_of(&mut command).await.map_err(failed)?,
         Err(Failed { message, exit_code }) => {

@@ -10,15 +10,13 @@ use argus_proto::collection::Collection;
 use tokio::time::sleep;
 
 use super::{Session, events, ls};
+use crate::platform::{Ending, Suspending};
 use crate::table::terminal_size;
 
 /// How often the table is drawn anew although nothing has changed: it shows ages.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
 /// Changes that follow each other more closely than this are drawn together.
 const TOGETHER: Duration = Duration::from_millis(50);
-
-/// How a program ends that somebody has interrupted.
-const INTERRUPTED: i32 = 130;
 
 /// The terminal's other screen, its cursor hidden and long lines cut. What was there before comes back when this is
 /// dropped.
@@ -75,11 +73,12 @@ fn concerns(event: &Event, list: &List, collection: &Collection) -> bool {
 
 async fn in_place(session: &Session, list: List) -> Result<()> {
     let mut following = session.client.subscribe(Subscribe::default());
-    let screen = Screen::enter(session)?;
-    // One for all rounds: an interrupt between two of them is not to be missed.
-    let interrupt = tokio::signal::ctrl_c();
-    tokio::pin!(interrupt);
-    let interrupted = loop {
+    // One for all rounds: a signal between two of them is not to be missed.
+    let no_signals = |error| Error::new(Code::Io, format!("no signals: {error}"));
+    let mut ending = Ending::new().map_err(no_signals)?;
+    let mut suspending = Suspending::new().map_err(no_signals)?;
+    let mut screen = Screen::enter(session)?;
+    let code = loop {
         let listing = session.client.list(list.clone()).await?;
         session.output.text(&picture(&listing, session.client.collection()))?;
         tokio::select! {
@@ -88,7 +87,12 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
                 sleep(TOGETHER).await;
             }
             () = sleep(REDRAW_EVERY) => {}
-            interrupted = &mut interrupt => break interrupted,
+            () = suspending.asked() => {
+                drop(screen);
+                suspending.obey();
+                screen = Screen::enter(session)?;
+            }
+            code = ending.asked() => break code,
         }
     };
     drop(screen);
@@ -97,8 +101,7 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
     session
         .output
         .text(&(ls::text(&listing, session.client.collection(), clock::wall_ms()) + "\n"))?;
-    interrupted.map_err(|error| Error::new(Code::Io, format!("no signals: {error}")))?;
-    std::process::exit(INTERRUPTED);
+    std::process::exit(code.into());
 }
 
 /// The whole screen, with as many rows as fit.

@@ -125,7 +125,10 @@ fn surroundings(path: &Path, obstacle: &Obstacle) -> Finding {
     match obstacle {
         Obstacle::Foreign(owner) => Finding::new(Severity::Error, "other-user", shown)
             .says(format!("{shown} belongs to user {owner}, not to you"))
-            .help(format!("sudo chown -R \"$USER\" {typed}")),
+            .help(format!(
+                "use a registry of your own: argus --registry FILE; or if this one is: \
+                 sudo chown -R \"$(id -un)\" {typed}"
+            )),
         Obstacle::NoFolder => unusable
             .says(format!("{shown} is a link or no folder, which argus does not use"))
             .help(format!("mv {typed} {}", quoted(&format!("{shown}.old")))),
@@ -212,7 +215,7 @@ fn lock(lock: &Lock, evidence: &Evidence) -> Option<Finding> {
             let typed = quoted(&lock.path.to_string_lossy());
             Finding::new(Severity::Error, "lock-unreadable", lock.path.display())
                 .says(problem.message.clone())
-                .help(format!("see what stands in its place: ls -ld {typed}"))
+                .help(format!("remove what stands in its place, if nobody uses it: ls -ld {typed}"))
         }
     };
     Some(finding)

@@ -209,13 +209,7 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             "ls -l /home/",
             None,
         ),
-        (
-            obstacle(Obstacle::Foreign(7)),
-            "other-user",
-            Bad,
-            "sudo chown -R \"$USER\" /home/me/.argus",
-            None,
-        ),
+        (obstacle(Obstacle::Foreign(7)), "other-user", Bad, "use a registry of your own", None),
         (obstacle(Obstacle::NoFolder), "folder-unusable", Bad, "mv /home/me/.argus ", None),
         (obstacle(Obstacle::ReadOnly), "folder-unusable", Bad, "see which", None),
         (

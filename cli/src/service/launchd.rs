@@ -12,6 +12,7 @@ pub(super) fn service(names: &Names<'_>, folder: &Path) -> Service {
         verb.iter().map(|word| (*word).to_owned()).chain([path]).collect()
     };
     Service {
+        read: Vec::new(),
         install: vec![command(&["launchctl", "load", "-w"])],
         before_removal: vec![command(&["launchctl", "unload", "-w"])],
         after_removal: Vec::new(),

@@ -24,7 +24,9 @@ pub(crate) enum Manager {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Service {
     pub(crate) files: Vec<File>,
-    /// What is run once the files are there.
+    /// What is run once the files are there, and shows whether there is a service manager at all.
+    pub(crate) read: Vec<Vec<String>>,
+    /// What is run then.
     pub(crate) install: Vec<Vec<String>>,
     /// What is run before they go.
     pub(crate) before_removal: Vec<Vec<String>>,

@@ -10,10 +10,8 @@ pub(super) fn service(names: &Names<'_>, folder: &Path) -> Service {
         |suffix: &str, text: String| File { path: folder.join(format!("{name}.{suffix}")), text };
     Service {
         files: vec![file("socket", socket(names)), file("service", daemon(names))],
-        install: vec![
-            words("systemctl --user daemon-reload"),
-            words(&format!("systemctl --user enable --now {name}.socket")),
-        ],
+        read: vec![words("systemctl --user daemon-reload")],
+        install: vec![words(&format!("systemctl --user enable --now {name}.socket"))],
         before_removal: vec![words(&format!(
             "systemctl --user disable --now {name}.socket {name}.service"
         ))],
@@ -41,7 +39,7 @@ WantedBy=sockets.target
 }
 
 fn daemon(names: &Names<'_>) -> String {
-    let (daemon, registry) = (quoted(names.daemon), quoted(names.registry));
+    let (daemon, registry) = (quoted(names.daemon), quoted(names.registry).replace('$', "$$"));
     let described = escaped(names.registry);
     // It ends by itself when nobody has been connected for long; the socket stays.
     format!(
@@ -63,9 +61,9 @@ fn escaped(text: &str) -> String {
     text.replace('%', "%%")
 }
 
-/// A word of a command line.
+/// A word of a command line. Behind the first one `$` begins a variable as well.
 fn quoted(text: &str) -> String {
-    let text = escaped(text).replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$");
+    let text = escaped(text).replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")
 }
 
@@ -75,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_in_a_unit_is_escaped() {
-        assert_eq!(quoted("/a b/\"c\"\\$d%"), r#""/a b/\"c\"\\$$d%%""#);
+        assert_eq!(quoted("/a b/\"c\"\\$d%"), r#""/a b/\"c\"\\$d%%""#);
         assert_eq!(escaped("/100%"), "/100%%");
     }
 }

@@ -30,7 +30,7 @@ r                 sort the other way round
 d Delete          remove, after a question
 q Ctrl-C          quit
 
-AGE is since the process started, HEARTBEAT
+AGE is since it was announced, HEARTBEAT   
 since it was last heard of.";
 const HELP_WIDTH: u16 = 52;
 

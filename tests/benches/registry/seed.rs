@@ -18,7 +18,7 @@ pub(crate) fn write(context: &TestContext, records: usize) -> usize {
     for index in 0..records {
         let id = id(index);
         let record = Record::create(&id, &record(index), &WATCHERS).expect("it is sound");
-        document.records.insert(&id, record.into(), &WATCHERS);
+        document.records.insert(&id, record.into());
     }
     document.touch(clock::wall_ms());
     let text = document.render();

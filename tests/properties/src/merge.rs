@@ -15,7 +15,7 @@ pub fn check(bytes: &[u8]) {
     let mut files = bytes.split(|byte| *byte == BETWEEN);
     let mut next = || Document::parse(files.next()?, &WATCHERS).ok();
     let (Some(base), Some(disk), Some(memory)) = (next(), next(), next()) else { return };
-    let merged = merge(&base, &disk, &memory, &WATCHERS);
+    let merged = merge(&base, &disk, &memory);
     registry::stays_one(&merged);
 
     let everyone = [&base, &disk, &memory].into_iter().flat_map(|side| side.records.iter());
@@ -25,12 +25,12 @@ pub fn check(bytes: &[u8]) {
     }
     assert!(merged.updated_at() >= disk.updated_at().max(memory.updated_at()));
 
-    let twice = merge(&base, &merged, &memory, &WATCHERS);
+    let twice = merge(&base, &merged, &memory);
     assert_eq!(twice.render(), merged.render(), "merged once and twice");
     // Where one side did nothing, it is the other; so it is where both did the same.
-    assert_eq!(contents(&merge(&base, &disk, &base, &WATCHERS)), contents(&disk));
-    assert_eq!(contents(&merge(&base, &base, &memory, &WATCHERS)), contents(&memory));
-    assert_eq!(contents(&merge(&base, &disk, &disk, &WATCHERS)), contents(&disk));
+    assert_eq!(contents(&merge(&base, &disk, &base)), contents(&disk));
+    assert_eq!(contents(&merge(&base, &base, &memory)), contents(&memory));
+    assert_eq!(contents(&merge(&base, &disk, &disk)), contents(&disk));
 
     let kept = disk.records.iter().map(|(id, _)| id).filter(|id| merged.records.get(id).is_some());
     let kept: Vec<_> = kept.collect();

@@ -337,3 +337,14 @@ fn people_are_told_on_standard_output() {
         help:    argus prune\n\n1 problem\n";
     assert_eq!(run.stdout, expected);
 }
+
+/// Other tools make folders of that name. Seen to fail with one that is taken for an old lockfile.
+#[test]
+fn a_folder_in_the_place_of_the_lockfile_is_not_taken_for_one() {
+    let context = TestContext::new();
+    std::fs::create_dir(context.paths().lockfile()).expect("own home");
+    let doctor = context.argus(&["--json", "--direct", "doctor", "--fix"]);
+    assert_eq!(doctor.code, 11, "{doctor:?}");
+    assert!(doctor.stdout.contains("\"code\":\"lock-unreadable\""), "{doctor:?}");
+    assert!(context.paths().lockfile().is_dir());
+}

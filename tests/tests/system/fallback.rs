@@ -65,7 +65,7 @@ fn an_error_that_the_file_gave_says_so_as_well() {
     for arguments in [&["heartbeat", "app"][..], &["get", "app"], &["resolve", "app"]] {
         let run = context.argus(arguments);
         assert_eq!(run.code, 4, "{}", run.stderr);
-        assert!(run.stderr.contains("worked on the file instead"), "{}", run.stderr);
+        assert!(run.stderr.contains("went to the file instead"), "{}", run.stderr);
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use argus_client::method::Subscribe;
 use argus_client::{Mode, Reason};
-use argus_tests::{Lines, Run, Stopped, TestContext, ended, signal_process, until};
+use argus_tests::{Lines, Run, Stopped, Terminal, TestContext, ended, signal_process, until};
 use rustix::process::Signal;
 
 /// `argus run`, and what its command prints. Both end with it.
@@ -134,6 +134,33 @@ fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
     signal_process(running.pid, Signal::KILL);
     assert_eq!(running.exit_code(), Some(128 + 9));
     assert_eq!(context.ids(), Vec::<String>::new());
+}
+
+/// Seen to fail with signals that are passed on whoever sent them, and with none where there is a
+/// terminal.
+#[test]
+fn a_key_reaches_the_command_once_and_so_does_a_signal() {
+    if ignored_signals() & (1 << (Signal::INT.as_raw() - 1)) != 0 {
+        return;
+    }
+    let context = TestContext::new();
+    let script = "trap 'echo caught' INT; trap 'exit 7' TERM; echo ready; \
+                  while :; do sleep 0.01; done";
+    let run = context.command(&["run", "--id", "app", "--", "sh", "-c", script]);
+    let mut terminal = Terminal::start(run, 80, 24);
+    let caught = |terminal: &Terminal, times: usize| {
+        until("it is caught", || {
+            (terminal.screen().matches("caught").count() == times).then_some(())
+        });
+    };
+    terminal.shows("ready");
+    terminal.press("\x03");
+    caught(&terminal, 1);
+    signal_process(terminal.pid(), Signal::INT);
+    caught(&terminal, 2);
+    signal_process(terminal.pid(), Signal::TERM);
+    assert_eq!(terminal.ends().code(), Some(7));
+    caught(&terminal, 2);
 }
 
 #[test]

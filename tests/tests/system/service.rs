@@ -116,12 +116,13 @@ fn what_would_be_installed_is_shown_and_nothing_is_done() {
 #[test]
 fn what_no_service_manager_takes_is_not_left_behind() {
     let context = TestContext::new();
-    context.start_daemon();
+    let daemon = context.start_daemon();
     let failed = install(&context, &["install"]);
     assert_eq!(failed.code, 1, "{}", failed.stdout);
     assert!(failed.stderr.contains("systemctl --user daemon-reload"), "{}", failed.stderr);
     let units = context.home().join(".config/systemd/user");
     assert_eq!(fs::read_dir(units).expect("it was made").count(), 0);
+    assert_eq!(context.daemons(), [daemon], "it goes on");
     let uninstalled = install(&context, &["uninstall"]);
     assert_eq!((uninstalled.code, &*uninstalled.stdout), (0, "no service was installed\n"));
 }

@@ -13,6 +13,7 @@
 //! If the other ends instead, the waiting one ends without having run anything.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -63,7 +64,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts a process that will become `command`. With `taken`, it finds a free port that is none
     /// of these.
-    pub(crate) fn close(command: &[String], taken: Option<&[u16]>) -> io::Result<Self> {
+    pub(crate) fn close(command: &[OsString], taken: Option<&[u16]>) -> io::Result<Self> {
         let (own, other) = UnixStream::pair()?;
         // Nothing else is started until it is closed again, a few lines below.
         fcntl_setfd(&other, FdFlags::empty())?;
@@ -158,7 +159,7 @@ fn become_command(arguments: &Arguments, socket: &mut UnixStream) -> Option<(Str
     // The listener is closed by this, and not a moment earlier: till then nobody else gets the port.
     let error = command.exec();
     let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE };
-    Some((format!("cannot run `{program}`: {error}"), code))
+    Some((format!("cannot run `{}`: {error}", program.display()), code))
 }
 
 /// A free port that nobody has registered, kept.

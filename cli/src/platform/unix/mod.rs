@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
-pub(crate) use signals::{Ending, Forwarding};
+pub(crate) use signals::{Ending, Forwarding, Suspending};
 
 use crate::service::Manager;
 

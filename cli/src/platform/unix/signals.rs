@@ -1,10 +1,10 @@
 //! Signals: being asked to end, and passing on to a command what its starter is sent.
 
-use std::fs::File;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Pid, Signal, getpgrp, kill_process};
-use rustix::termios::tcgetpgrp;
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::process::Child;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
@@ -36,57 +36,95 @@ impl Ending {
     }
 }
 
-/// Signals on their way to a command.
-pub(crate) struct Forwarding {
-    interrupt: Stream,
-    quit: Stream,
-    hangup: Stream,
-    terminate: Stream,
-    user1: Stream,
-    user2: Stream,
+/// Whether somebody asks this program to stop for a while, as Ctrl-Z does.
+pub(crate) struct Suspending(Stream);
+
+impl Suspending {
+    /// From here on that stops nothing by itself.
+    pub(crate) fn new() -> io::Result<Self> {
+        signal(SignalKind::from_raw(Signal::TSTP.as_raw())).map(Suspending)
+    }
+
+    /// Waits for it.
+    pub(crate) async fn asked(&mut self) {
+        self.0.recv().await;
+    }
+
+    /// Stops; returns when this program goes on.
+    pub(crate) fn obey(&self) {
+        // Nothing can be wrong with a signal to oneself.
+        let _ = kill_process(getpid(), Signal::STOP);
+    }
 }
+
+/// Signals on their way to a command.
+pub(crate) struct Forwarding(Vec<Forwarded>);
+
+struct Forwarded {
+    signal: Signal,
+    /// How many of them were sent by somebody, and not passed on yet.
+    sent: Arc<AtomicUsize>,
+    arrived: Stream,
+}
+
+/// What is passed on.
+const FORWARDED: [Signal; 6] =
+    [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TERM, Signal::USR1, Signal::USR2];
 
 impl Forwarding {
     /// From now on these signals end nothing here.
     pub(crate) fn begin() -> io::Result<Self> {
-        Ok(Forwarding {
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            user1: signal(SignalKind::user_defined1())?,
-            user2: signal(SignalKind::user_defined2())?,
-        })
+        // Whoever started this may have ignored it, and then the kernel would tell nobody how the
+        // command has ended.
+        drop(signal(SignalKind::child())?);
+        FORWARDED.into_iter().map(Forwarded::begin).collect::<io::Result<_>>().map(Forwarding)
     }
 
     /// Passes on what comes, until the command has ended; gives how a shell would exit.
     pub(crate) async fn until_the_end_of(&mut self, command: &mut Child) -> io::Result<u8> {
         loop {
-            let (signal, is_the_terminals) = tokio::select! {
-                status = command.wait() => return status.map(exit_code),
-                _ = self.interrupt.recv() => (Signal::INT, true),
-                _ = self.quit.recv() => (Signal::QUIT, true),
-                _ = self.hangup.recv() => (Signal::HUP, true),
-                _ = self.terminate.recv() => (Signal::TERM, false),
-                _ = self.user1.recv() => (Signal::USR1, false),
-                _ = self.user2.recv() => (Signal::USR2, false),
+            let [int, quit, hup, term, usr1, usr2] = &mut self.0[..] else {
+                unreachable!("there are {} of them", FORWARDED.len())
             };
-            // A terminal sends to all that are in front of it: the command has it already, and twice
-            // often means "at once".
-            if is_the_terminals && is_in_front_of_a_terminal() {
-                continue;
-            }
-            if let Some(pid) = command.id().and_then(|pid| Pid::from_raw(pid as i32)) {
+            let forwarded = tokio::select! {
+                status = command.wait() => return status.map(exit_code),
+                _ = int.arrived.recv() => int,
+                _ = quit.arrived.recv() => quit,
+                _ = hup.arrived.recv() => hup,
+                _ = term.arrived.recv() => term,
+                _ = usr1.arrived.recv() => usr1,
+                _ = usr2.arrived.recv() => usr2,
+            };
+            // What a terminal sends, for a key or because it is closed, it sends to all that are in front of
+            // it: the command has it already, and twice often means "at once".
+            let was_sent = forwarded.sent.swap(0, Ordering::Relaxed) > 0;
+            let pid = command.id().and_then(|pid| Pid::from_raw(pid as i32));
+            if let Some(pid) = pid.filter(|_| was_sent) {
                 // It may have ended in this very moment.
-                let _ = kill_process(pid, signal);
+                let _ = kill_process(pid, forwarded.signal);
             }
         }
     }
 }
 
-fn is_in_front_of_a_terminal() -> bool {
-    let front = File::open("/dev/tty").and_then(|terminal| Ok(tcgetpgrp(terminal)?));
-    front.is_ok_and(|front| front == getpgrp())
+impl Forwarded {
+    fn begin(signal_: Signal) -> io::Result<Self> {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = sent.clone();
+        #[expect(unsafe_code, reason = "all that the handler does is to add to a number")]
+        // SAFETY: an atomic may be used in a signal handler.
+        unsafe {
+            signal_hook_registry::register_sigaction(signal_.as_raw(), move |information| {
+                // Nobody has sent what comes from the kernel.
+                if information.si_code <= libc::SI_USER {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            })?;
+        }
+        // Behind the other, so that it is counted when this one wakes somebody.
+        let arrived = signal(SignalKind::from_raw(signal_.as_raw()))?;
+        Ok(Forwarded { signal: signal_, sent, arrived })
+    }
 }
 
 /// As a shell tells it: 128 and the number of the signal that ended it.
