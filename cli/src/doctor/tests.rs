@@ -185,7 +185,7 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             lock_is(locked(LockState::Unreadable(error(Code::Io)))),
             "lock-unreadable",
             Bad,
-            "see what stands",
+            "remove what stands",
             None,
         ),
         (
