@@ -107,7 +107,7 @@ fn identify(step: &Step<'_>, object: &mut Object) -> Result<()> {
         object.get(PROCESS).and_then(|text| serde_json::from_str(text).ok());
     let seen = pid.and_then(|pid| step.context.machine.identify(pid));
     match (told, seen) {
-        (Some(told), Some(seen)) if told.is(&seen) => {}
+        (Some(told), Some(seen)) if told.is(&seen) || told.pid_namespace != seen.pid_namespace => {}
         (_, Some(seen)) => {
             let text = serde_json::to_string(&seen)
                 .map_err(|error| Error::new(Code::Invalid, error.to_string()))?;

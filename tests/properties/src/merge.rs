@@ -1,5 +1,6 @@
 //! Merging, for any three files that are registries.
 
+use crate::registry::BYTE_ORDER_MARK;
 use argus_proto::collection::WATCHERS;
 use argus_proto::document::Document;
 use argus_proto::json::{Layout, Object, lay_out};
@@ -41,7 +42,8 @@ pub fn check(bytes: &[u8]) {
 /// Keys and values of the whole file, at both levels, without their order and without its time.
 fn contents(document: &Document) -> Vec<(String, String)> {
     let mut text = String::new();
-    lay_out(&document.render(), Layout::Compact, &mut text);
+    let rendered = document.render();
+    lay_out(rendered.trim_start_matches(BYTE_ORDER_MARK), Layout::Compact, &mut text);
     let mut top = Object::parse_at_any_depth(&text).expect("an object");
     let records = top.get(&WATCHERS.records_key).map(str::to_owned).expect("a registry");
     let records = Object::parse_at_any_depth(&records).expect("an object");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::answers;
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What holds for any bytes.
 pub fn check(bytes: &[u8]) {
