@@ -48,10 +48,14 @@ impl Style {
         let unmarked = without_mark(text);
         let object = unmarked.trim_start();
         let is_crlf = object.split_once('\n').is_some_and(|(line, _)| line.ends_with('\r'));
+        let lines = Lines::of(object.trim_end(), collection);
+        let final_newline = object.ends_with('\n');
+        // What follows a single line that ends with none is no line either.
+        let has_line_ends = final_newline || matches!(lines, Lines::Indented(_));
         Style {
-            lines: Lines::of(object.trim_end(), collection),
-            line_end: if is_crlf { "\r\n" } else { "\n" },
-            final_newline: object.ends_with('\n'),
+            lines,
+            line_end: if is_crlf && has_line_ends { "\r\n" } else { "\n" },
+            final_newline,
             byte_order_mark: unmarked.len() < text.len(),
         }
     }
