@@ -1,6 +1,6 @@
 //! The benchmark behind the README's figures: every cost beside the least that it could be.
 //!
-//! `cargo bench --bench registry` takes two minutes, with `-- --quick` behind it less than one.
+//! `cargo bench -p argus-tests --bench registry` takes two minutes, with `-- --quick` behind it less than one.
 //! Words choose parts of it: `announce heartbeat get list commit events programs memory`. The files are made in
 //! the folder for temporary files; `TMPDIR` puts them on another disk.
 //!

@@ -101,7 +101,7 @@ fn in_the_great_storm_every_answer_was_true_and_no_acknowledged_change_is_lost()
             .map(|violation| format!("`{}`: {}", violation.id, violation.explanation))
             .collect();
         panic!(
-            "seed {seed}: {} records cannot be explained\n{}\n`cargo run --bin explain {}` looks again",
+            "seed {seed}: {} records cannot be explained\n{}\n`cargo run -p argus-tests --bin explain {}` looks again",
             violations.len(),
             shown.join("\n"),
             kept.display()
