@@ -22,3 +22,13 @@ pub use rpc::Rpc;
 pub use terminal::Terminal;
 pub use versions::{Altered, OLDER};
 pub use wait::{DEADLINE, until};
+
+/// The way of a client, as the helper programs of the tests are told it.
+pub fn mode(name: &str) -> argus_client::Mode {
+    match name {
+        "auto" => argus_client::Mode::Auto,
+        "daemon" => argus_client::Mode::DaemonOnly,
+        "direct" => argus_client::Mode::Direct,
+        other => panic!("no mode {other}"),
+    }
+}

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::put::{Written, object, write};
+use super::put::{Written, found, object, write};
 use crate::engine::{Reason, Step};
 use crate::error::{Code, Error, Result};
-use crate::id;
 use crate::json::{JsonText, Object};
 use crate::precondition::Precondition;
-use crate::record::check_size;
 
 /// Changes a record by a merge patch (RFC 7396).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
@@ -36,11 +34,8 @@ impl Patch {
     }
 
     pub(crate) fn apply(&self, step: &mut Step<'_>) -> Result<Written> {
-        id::check(&self.id)?;
-        check_size(self.patch.as_str())?;
-        let existing = step.document.records.get(&self.id).cloned();
         let precondition = Precondition::of(self.if_match.as_deref(), self.if_absent)?;
-        precondition.check(&self.id, existing.as_deref())?;
+        let existing = found(step, &self.id, &self.patch, precondition)?;
         let patch = object(&self.patch)?;
         let mut record = match &existing {
             Some(record) => Object::parse(record.text()).map_err(|_| {

@@ -1,5 +1,7 @@
 //! `put`: a record becomes what is given.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Reason, Step};
@@ -48,16 +50,27 @@ pub struct Written {
 
 impl Put {
     pub(crate) fn apply(&self, step: &mut Step<'_>) -> Result<Written> {
-        id::check(&self.id)?;
-        // Before anything is done with it that costs more the larger it is.
-        check_size(self.value.as_str())?;
-        let existing = step.document.records.get(&self.id).cloned();
         let precondition = Precondition::of(self.if_match.as_deref(), self.if_absent)?;
-        precondition.check(&self.id, existing.as_deref())?;
+        let existing = found(step, &self.id, &self.value, precondition)?;
         step.context.collection.check_not_protected(&self.id)?;
         let object = object(&self.value)?;
         write(step, &self.id, object, existing.as_deref(), Reason::Put)
     }
+}
+
+/// The record that is to become another, if it is there and what its caller expects.
+pub(crate) fn found(
+    step: &Step<'_>,
+    id: &str,
+    given: &JsonText,
+    precondition: Precondition<'_>,
+) -> Result<Option<Arc<Record>>> {
+    id::check(id)?;
+    // Before anything is done with it that costs more the larger it is.
+    check_size(given.as_str())?;
+    let existing = step.document.records.get(id).cloned();
+    precondition.check(id, existing.as_deref())?;
+    Ok(existing)
 }
 
 /// What is given, which has to be an object.

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use argus_client::method::Patch;
-use argus_client::{Code, Error, Mode, Options, blocking};
+use argus_client::{Code, Error, Options, blocking};
 use argus_proto::json::JsonText;
 use serde_json::{Value, json};
 
@@ -20,12 +20,7 @@ fn main() {
     let [registry, mode, name, times] = &arguments[..] else {
         panic!("usage: counter REGISTRY auto|daemon|direct NAME TIMES");
     };
-    let mode = match mode.as_str() {
-        "auto" => Mode::Auto,
-        "daemon" => Mode::DaemonOnly,
-        "direct" => Mode::Direct,
-        other => panic!("no mode {other}"),
-    };
+    let mode = argus_tests::mode(mode);
     let times: u64 = times.parse().expect("a number");
     let options = Options { mode, ..Options::new(registry) };
     let client = blocking::Client::new(options).expect("it needs nothing");

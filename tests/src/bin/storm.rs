@@ -9,7 +9,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use argus_client::method::{Heartbeat, Remove};
-use argus_client::{Code, Error, Mode, Options, announcement, blocking};
+use argus_client::{Code, Error, Options, announcement, blocking};
 
 /// How long one change may be tried again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,12 +19,7 @@ fn main() {
     let [registry, mode, name, rounds] = &arguments[..] else {
         panic!("usage: storm REGISTRY auto|daemon|direct NAME ROUNDS");
     };
-    let mode = match mode.as_str() {
-        "auto" => Mode::Auto,
-        "daemon" => Mode::DaemonOnly,
-        "direct" => Mode::Direct,
-        other => panic!("no mode {other}"),
-    };
+    let mode = argus_tests::mode(mode);
     let rounds: usize = rounds.parse().expect("a number of rounds");
     let options = Options {
         mode,
