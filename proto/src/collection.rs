@@ -128,10 +128,14 @@ impl Catalog {
     /// # Errors
     /// `E_USAGE` where there is none.
     pub fn named(&self, name: Option<&str>) -> Result<&Arc<Collection>> {
-        let wanted = name.unwrap_or(&WATCHERS.name);
-        self.0.iter().find(|collection| collection.name == wanted).ok_or_else(|| {
+        let found = match name {
+            None => self.0.first(),
+            Some(name) => self.0.iter().find(|collection| collection.name == name),
+        };
+        found.ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
-            Error::new(Code::Usage, format!("there is no collection `{wanted}`"))
+            let name = name.unwrap_or_default();
+            Error::new(Code::Usage, format!("there is no collection `{name}`"))
                 .hint(format!("one of: {}", names.join(", ")))
         })
     }

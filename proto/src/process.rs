@@ -30,6 +30,16 @@ impl Process {
     }
 }
 
+/// Who a process is, by what a record tells of it and by what is seen here. In another pid
+/// namespace whoever wrote the record knows better.
+pub(crate) fn believed(told: Option<Process>, seen: Option<Process>) -> Option<Process> {
+    match (told, seen) {
+        (Some(told), Some(seen)) if told.pid_namespace == seen.pid_namespace => Some(seen),
+        (Some(told), _) => Some(told),
+        (None, seen) => seen,
+    }
+}
+
 /// What is known about a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

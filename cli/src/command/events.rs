@@ -3,7 +3,7 @@
 use argus_client::method::{Listed, Subscribe};
 use argus_client::{Code, Error, Event, EventKind, Result};
 use argus_proto::Record;
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::Collection;
 use argus_proto::json::JsonText;
 
 use super::Session;
@@ -39,27 +39,28 @@ pub(crate) async fn run(session: &Session, arguments: Events) -> Result<()> {
 /// Prints an event; tells whether anybody still reads.
 pub(crate) fn print(session: &Session, event: &Event) -> Result<bool> {
     if !session.output.json {
-        return session.output.lines(&lines(event));
+        return session.output.lines(&lines(event, session.client.collection()));
     }
     let line = serde_json::to_string(event)
         .map_err(|error| Error::new(Code::Protocol, error.to_string()))?;
     session.output.lines(&[line])
 }
 
-fn lines(event: &Event) -> Vec<String> {
-    let mut lines: Vec<String> = summary(event).into_iter().collect();
+fn lines(event: &Event, collection: &Collection) -> Vec<String> {
+    let mut lines: Vec<String> = summary(event, collection).into_iter().collect();
     for Listed { id, record, .. } in event.records.iter().flatten() {
-        lines.push(line("there", id, record));
+        lines.push(line("there", id, record, collection));
     }
     lines
 }
 
 /// An event in one line; nothing where nothing happened.
-pub(crate) fn summary(event: &Event) -> Option<String> {
+pub(crate) fn summary(event: &Event, collection: &Collection) -> Option<String> {
     if let (EventKind::Resync, Some(records)) = (event.kind, &event.records) {
         return Some(format!("{:<9}  {} there", event.kind.name(), records.len()));
     }
-    let mut line = line(event.kind.name(), event.id.as_deref()?, event.record.as_ref()?);
+    let (id, record) = (event.id.as_deref()?, event.record.as_ref()?);
+    let mut line = line(event.kind.name(), id, record, collection);
     if let Some(reason) = event.reason {
         line.push_str(&format!("  {}", reason.name()));
     }
@@ -70,8 +71,8 @@ pub(crate) fn summary(event: &Event) -> Option<String> {
 }
 
 /// What happened, to whom, and where that one is.
-fn line(what: &str, id: &str, record: &JsonText) -> String {
-    let record = Record::read(id, record.as_str(), &WATCHERS);
+fn line(what: &str, id: &str, record: &JsonText, collection: &Collection) -> String {
+    let record = Record::read(id, record.as_str(), collection);
     let place = match record.watcher() {
         Some(watcher) if watcher.port == 0 => format!("pid {}", watcher.pid),
         Some(watcher) => format!("{}  pid {}", watcher.endpoint(), watcher.pid),

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use argus_client::method::{Announced, List, Remove};
 use argus_client::{Code, Error, Result};
 use argus_proto::Record;
-use argus_proto::collection::WATCHERS;
 
 use super::{Session, announce, folder};
 use crate::args::{Port, Run};
@@ -59,8 +58,9 @@ pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
 /// The ports on which somebody listens, or is about to.
 async fn registered_ports(session: &Session) -> Result<Vec<u16>> {
     let listing = session.client.list(List::default()).await?;
+    let collection = session.client.collection();
     let port = |listed: &argus_client::method::Listed| {
-        let record = Record::read(&listed.id, listed.record.as_str(), &WATCHERS);
+        let record = Record::read(&listed.id, listed.record.as_str(), collection);
         record.watcher().map(|watcher| watcher.port)
     };
     Ok(listing.records.iter().filter_map(port).collect())

@@ -6,7 +6,6 @@ use argus_client::method::{Found, Subscribe};
 use argus_client::{Code, Error, Result, State, Subscription};
 use argus_presence::reachable;
 use argus_proto::Record;
-use argus_proto::collection::WATCHERS;
 use serde::Serialize;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -76,7 +75,7 @@ async fn is_present(session: &Session, id: &str) -> Result<bool> {
 
 async fn answers(session: &Session, id: &str) -> Result<bool> {
     let Some(found) = find(session, id).await? else { return Ok(false) };
-    let record = Record::read(id, found.record.as_str(), &WATCHERS);
+    let record = Record::read(id, found.record.as_str(), session.client.collection());
     let Some(watcher) = record.watcher().cloned() else { return Ok(false) };
     let ask = move || {
         let deadline = std::time::Instant::now() + PROBE_TIMEOUT;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use argus_client::method::Warning;
 use argus_client::{Event, EventKind};
+use argus_proto::collection::WATCHERS;
 
 use crate::command::events;
 use crate::output::printable;
@@ -31,7 +32,7 @@ pub(super) struct Log(VecDeque<Entry>);
 
 impl Log {
     pub(super) fn event(&mut self, event: &Event, now: u64) {
-        if let Some(text) = events::summary(event) {
+        if let Some(text) = events::summary(event, &WATCHERS) {
             self.push(Entry { at: now, kind: Kind::Event(event.kind), text });
         }
     }

@@ -6,7 +6,7 @@ use crate::engine::{Reason, Step, belongs_to, belongs_to_another};
 use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::json::{JsonText, Object};
-use crate::process::{Process, Verdict};
+use crate::process::{Process, Verdict, believed};
 use crate::record::{Damage, PROCESS, Record, UPDATED_AT, check_size};
 
 /// The host of a record that names none.
@@ -100,16 +100,11 @@ impl Announce {
         Ok(Announced { id, created: existing.is_none(), etag, cursor: None })
     }
 
-    /// Who the process is. A caller in another pid namespace knows better than we do.
+    /// Who the process is.
     fn identity(&self, step: &Step<'_>, given: &Object, pid: u32) -> Option<Process> {
         let told: Option<Process> =
             given.get(PROCESS).and_then(|text| serde_json::from_str(text).ok());
-        let seen = step.context.machine.identify(pid);
-        let process = match (told, seen) {
-            (Some(told), Some(seen)) if told.pid_namespace == seen.pid_namespace => Some(seen),
-            (Some(told), _) => Some(told),
-            (None, seen) => seen,
-        };
+        let process = believed(told, step.context.machine.identify(pid));
         process.map(|process| Process { vouched: self.vouch.then_some(true), ..process })
     }
 

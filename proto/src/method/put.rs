@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::id;
 use crate::json::{JsonText, Object, string};
 use crate::precondition::Precondition;
-use crate::process::Process;
+use crate::process::{Process, believed};
 use crate::record::{Damage, PROCESS, Record, STARTED_AT, UPDATED_AT, check_size};
 
 /// Replaces a record, or adds it.
@@ -113,21 +113,18 @@ pub(crate) fn write(
     Ok(written)
 }
 
-/// Notes who the process is that the record names, unless the record tells that itself.
+/// Notes who the process is that the record names. What tells that already stays as it is.
 fn identify(step: &Step<'_>, object: &mut Object) -> Result<()> {
     let pid: Option<u32> = object.get("pid").and_then(|text| text.parse().ok());
     let told: Option<Process> =
         object.get(PROCESS).and_then(|text| serde_json::from_str(text).ok());
     let seen = pid.and_then(|pid| step.context.machine.identify(pid));
-    match (told, seen) {
-        (Some(told), Some(seen)) if told.is(&seen) || told.pid_namespace != seen.pid_namespace => {}
-        (_, Some(seen)) => {
-            let text = serde_json::to_string(&seen)
-                .map_err(|error| Error::new(Code::Invalid, error.to_string()))?;
-            object.set(PROCESS, text);
-        }
-        // Of another pid namespace, or of nobody: whoever wrote it knows better.
-        (Some(_), None) | (None, None) => {}
+    if let Some(process) = believed(told.clone(), seen)
+        && !told.is_some_and(|told| told.is(&process))
+    {
+        let text = serde_json::to_string(&process)
+            .map_err(|error| Error::new(Code::Invalid, error.to_string()))?;
+        object.set(PROCESS, text);
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use argus_client::method::{List, Patch, Put, Remove, Subscribe};
 use argus_client::{Code, Mode, Options, Reason, blocking};
 use argus_proto::json::JsonText;
-use argus_tests::{TestContext, until};
+use argus_tests::{Lines, TestContext, until};
 use serde_json::{Value, json};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
@@ -133,6 +134,15 @@ fn each_has_its_events_and_its_own_kind_of_records() {
 
     let listed = context.argus(&["-c", "machines", "ls"]);
     assert!(listed.stdout.starts_with("ID     RECORD"), "{}", listed.stdout);
+    let mut command = context.command(&["-c", "machines", "events", "--snapshot"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("argus can be run");
+    let lines = Lines::of(child.stdout.take().expect("a pipe")).take(3);
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        ["resync     2 there", "there      local", "there      box"]
+    );
+    child.kill().and_then(|()| child.wait()).expect("own child");
+    assert_eq!(context.argus(&["-c", "machines", "top"]).code, 2);
     let announced = context.argus(&["-c", "machines", "announce", "--id", "x"]);
     assert_eq!(announced.code, 2, "{}", announced.stderr);
     assert_eq!(context.argus(&["-c", "nothing", "ls"]).code, 2);

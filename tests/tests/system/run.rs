@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use argus_client::method::Subscribe;
 use argus_client::{Mode, Reason};
-use argus_tests::{Lines, Run, Stopped, Terminal, TestContext, ended, signal_process, until};
+use argus_tests::{
+    Lines, Run, Stopped, Terminal, TestContext, ended, executables, signal_process, until,
+};
 use rustix::process::Signal;
 
 /// `argus run`, and what its command prints. Both end with it.
@@ -23,7 +25,7 @@ impl Running {
     fn start(context: &TestContext, options: &[&str], script: &str) -> Self {
         let script = format!("echo $$; {script}");
         let arguments = [&["run"], options, &["--", "sh", "-c", &script]].concat();
-        let mut command = context.command(&arguments);
+        let mut command = argus_with_signals(context, &arguments);
         // In a group of its own: a terminal that a tester may have is not in front of it.
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("argus can be run");
@@ -53,11 +55,13 @@ impl Drop for Running {
     }
 }
 
-/// The signals that this process ignores, and with it all that it starts.
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
-    u64::from_str_radix(mask.trim(), 16).expect("hexadecimal")
+/// `argus` as a terminal starts it: with no signal ignored, as INT and QUIT are for what a script
+/// runs in the background. A shell could not trap them then.
+fn argus_with_signals(context: &TestContext, arguments: &[&str]) -> Command {
+    let mut command = Command::new("env");
+    context.prepare(&mut command);
+    command.arg("--default-signal=INT,QUIT,HUP").arg(&executables().argus).args(arguments);
+    command
 }
 
 fn record(context: &TestContext, id: &str) -> serde_json::Value {
@@ -109,7 +113,6 @@ fn who_is_killed_leaves_the_record_with_the_command_and_it_goes_with_that() {
 #[test]
 fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
     let context = TestContext::new();
-    let ignored = ignored_signals();
     for (signal, name) in [
         (Signal::TERM, "TERM"),
         (Signal::INT, "INT"),
@@ -118,10 +121,6 @@ fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
         (Signal::USR1, "USR1"),
         (Signal::USR2, "USR2"),
     ] {
-        // As INT and QUIT are for what a script runs in the background: a shell cannot trap them then.
-        if ignored & (1 << (signal.as_raw() - 1)) != 0 {
-            continue;
-        }
         let script =
             format!("trap 'echo {name}; exit 5' {name}; echo ready; while :; do sleep 0.01; done");
         let mut running = Running::start(&context, &["--id", "app"], &script);
@@ -140,13 +139,11 @@ fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
 /// terminal.
 #[test]
 fn a_key_reaches_the_command_once_and_so_does_a_signal() {
-    if ignored_signals() & (1 << (Signal::INT.as_raw() - 1)) != 0 {
-        return;
-    }
     let context = TestContext::new();
     let script = "trap 'echo caught' INT; trap 'exit 7' TERM; echo ready; \
                   while :; do sleep 0.01; done";
-    let run = context.command(&["run", "--id", "app", "--", "sh", "-c", script]);
+    let arguments = ["run", "--id", "app", "--", "sh", "-c", script];
+    let run = argus_with_signals(&context, &arguments);
     let mut terminal = Terminal::start(run, 80, 24);
     let caught = |terminal: &Terminal, times: usize| {
         until("it is caught", || {
@@ -243,7 +240,7 @@ fn each_is_found_a_port_of_its_own_on_which_it_can_listen() {
 #[test]
 fn a_command_within_another_is_not_told_the_others_port() {
     let context = TestContext::new();
-    let argus = &argus_tests::executables().argus;
+    let argus = &executables().argus;
     let inner = format!("{} run --id inner -- sh -c 'echo $ARGUS_ID-$ARGUS_PORT'", argus.display());
     let outer =
         context.argus(&["run", "--id", "outer", "--port", "1234", "--", "sh", "-c", &inner]);
