@@ -86,12 +86,8 @@ impl Registry {
         let snapshot = Snapshot::new(document, problem);
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
-        let vigil = Vigil::new(
-            collection.ttl,
-            shared.process_descriptors,
-            messages.clone(),
-            Instant::now(),
-        );
+        let vigil =
+            Vigil::new(&collection, shared.process_descriptors, messages.clone(), Instant::now());
         let epoch = shared.epoch.clone();
         let owner = Owner::new(collection.clone(), shared, jobs, publisher, vigil);
         tokio::spawn(owner.run(inbox));

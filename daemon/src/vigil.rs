@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use argus_presence::{ProcessEnd, ThisMachine};
 use argus_proto::Record;
+use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::limits::HEARTBEAT_INTERVAL;
 use argus_proto::process::{Machine, Process, Verdict};
@@ -35,6 +36,8 @@ const LOOKS_MAX: usize = 1000;
 /// Everyone who is watched, by the record's id.
 pub(crate) struct Vigil {
     ttl: Option<Duration>,
+    /// Whether anyone is named at all.
+    auto_prune: bool,
     watched: HashMap<Arc<str>, Watched>,
     /// How many ends may be watched by descriptor.
     descriptors_left: usize,
@@ -71,13 +74,14 @@ impl Drop for Watch {
 impl Vigil {
     /// `descriptors`: how many it may use.
     pub(crate) fn new(
-        ttl: Option<Duration>,
+        collection: &Collection,
         descriptors: usize,
         messages: mpsc::Sender<Message>,
         now: Instant,
     ) -> Self {
         Vigil {
-            ttl,
+            ttl: collection.ttl,
+            auto_prune: collection.auto_prune,
             watched: HashMap::new(),
             descriptors_left: descriptors,
             messages,
@@ -119,7 +123,7 @@ impl Vigil {
 
     /// When there will be somebody to name.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due.map(|due| due.max(self.not_before))
+        self.due.filter(|_| self.auto_prune).map(|due| due.max(self.not_before))
     }
 
     /// Looks at everyone; to be called about twice a second. The ids of those who are to be
@@ -304,7 +308,6 @@ mod tests {
     use super::*;
     use argus_proto::collection::WATCHERS;
 
-    const TTL: Duration = Duration::from_secs(60);
     const LOOK_EVERY: Duration = Duration::from_millis(500);
 
     /// Records with their pids; with the process where it is to be vouched for.
@@ -326,7 +329,7 @@ mod tests {
 
     fn vigil(now: Instant) -> Vigil {
         // Without descriptors everyone is looked at, which needs no runtime.
-        Vigil::new(Some(TTL), 0, mpsc::channel(1).0, now)
+        Vigil::new(&WATCHERS, 0, mpsc::channel(1).0, now)
     }
 
     /// Looks twice a second for so long; whoever is suspected in the end.

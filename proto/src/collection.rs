@@ -24,6 +24,8 @@ pub struct Collection {
     pub name_key: Option<String>,
     /// Where processes stand behind the records, how long one counts as live after a heartbeat.
     pub ttl: Option<Duration>,
+    /// Whether records of the dead and the silent leave by themselves.
+    pub auto_prune: bool,
     /// The file's own key that tells when it was last changed, in milliseconds since the epoch.
     pub updated_at_key: Option<String>,
     /// The other keys that a new file has, each with its value as canonical JSON.
@@ -40,6 +42,19 @@ pub struct Collection {
     pub final_newline: bool,
     /// What its file may be opened to at most, as permission bits; `None`: whatever it is opened to.
     pub mode: Option<u32>,
+    /// How it is kept on the disk.
+    pub layout: Layout,
+}
+
+/// How a collection is kept on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// As one file.
+    #[default]
+    File,
+    /// As one file a record, with the whole file written behind them for other readers. A change
+    /// costs what it changes, however many records there are.
+    Directory,
 }
 
 /// The watchers' registry, version 1: the default everywhere.
@@ -90,6 +105,7 @@ impl Collection {
             records_key: name.to_owned(),
             name_key: None,
             ttl: None,
+            auto_prune: true,
             updated_at_key: None,
             top: Vec::new(),
             defaults: Vec::new(),
@@ -98,6 +114,7 @@ impl Collection {
             indent: "  ",
             final_newline: false,
             mode: None,
+            layout: Layout::File,
         }
     }
 
@@ -118,6 +135,11 @@ impl Collection {
 pub struct Catalog(Vec<Arc<Collection>>);
 
 impl Catalog {
+    /// These, of which the first is meant where no name is given. Names are unique.
+    pub fn new(collections: Vec<Arc<Collection>>) -> Self {
+        Catalog(collections)
+    }
+
     /// Those that argus brings with it.
     pub fn built_in() -> Self {
         Catalog(vec![WATCHERS.clone(), MACHINES.clone(), ACCOUNTS.clone()])
