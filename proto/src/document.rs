@@ -197,6 +197,11 @@ impl Document {
         Arc::ptr_eq(&self.top, &other.top) && self.records.is_copy_of(&other.records)
     }
 
+    /// Whether all keys but the records' and the time of the last change are the same.
+    pub fn has_same_top(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.top, &other.top) || self.top == other.top
+    }
+
     /// The top-level keys as they are quoted, with what stands behind them.
     pub(crate) fn top(&self) -> &Arc<Vec<(String, Slot)>> {
         &self.top

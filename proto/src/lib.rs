@@ -22,6 +22,7 @@ pub mod presence;
 pub mod process;
 pub mod reaping;
 pub mod record;
+pub mod record_file;
 pub mod records;
 pub mod schema;
 pub mod style;

@@ -64,7 +64,7 @@ pub fn merge_record(
 }
 
 /// Whether the only thing that is new is the time.
-fn is_refreshed(base: Option<&Arc<Record>>, side: Option<&Arc<Record>>) -> bool {
+pub fn is_refreshed(base: Option<&Arc<Record>>, side: Option<&Arc<Record>>) -> bool {
     let (Some(base), Some(side)) = (base, side) else { return false };
     base.etag() == side.etag() && is_of_the_same_process(base, side)
 }

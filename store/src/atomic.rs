@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -16,12 +16,12 @@ const TEMP_SUFFIX: &str = ".argus-tmp";
 
 /// The new content of a file, durable under a temporary name.
 #[derive(Debug)]
-pub(crate) struct Prepared<'a> {
+pub(crate) struct Prepared {
     temp: NamedTempFile,
-    target: &'a Path,
+    target: PathBuf,
     /// Opened before anything is visible: whoever has no descriptor left learns it in time.
     folder: File,
-    parent: &'a Path,
+    parent: PathBuf,
 }
 
 /// Writes and syncs the new content of `target`, which gets the mode of the old (0600 if new), but
@@ -29,12 +29,12 @@ pub(crate) struct Prepared<'a> {
 ///
 /// `replaced` is the file that is there now. Nothing is visible before [`Prepared::publish`];
 /// dropping it instead removes the temporary file.
-pub(crate) fn prepare<'a>(
-    target: &'a Path,
+pub(crate) fn prepare(
+    target: &Path,
     content: &[u8],
     replaced: Option<&Metadata>,
     mode_max: Option<u32>,
-) -> StoreResult<Prepared<'a>> {
+) -> StoreResult<Prepared> {
     let parent = target.parent().unwrap_or(Path::new("."));
     let mut temp =
         temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
@@ -44,22 +44,27 @@ pub(crate) fn prepare<'a>(
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
     let folder = File::open(parent).map_err(StoreError::io("open the folder", parent))?;
-    Ok(Prepared { temp, target, folder, parent })
+    Ok(Prepared { temp, target: target.to_owned(), folder, parent: parent.to_owned() })
 }
 
-impl Prepared<'_> {
+impl Prepared {
+    /// Its temporary name.
+    pub(crate) fn path(&self) -> &Path {
+        self.temp.path()
+    }
+
     /// Puts the new content in the place of the old. Returns the open file.
     ///
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] where the rename was done but may not survive a crash; with
     /// any other error the old content stands.
     pub(crate) fn publish(self) -> StoreResult<File> {
-        let file = self.temp.persist(self.target).map_err(|error| {
-            StoreError::io("rename a temporary file to", self.target)(error.error)
+        let file = self.temp.persist(&self.target).map_err(|error| {
+            StoreError::io("rename a temporary file to", &self.target)(error.error)
         })?;
         self.folder.sync_all().map_err(|source| StoreError::OutcomeUnknown {
             operation: "fsync the folder",
-            path: self.parent.to_owned(),
+            path: self.parent,
             source,
         })?;
         Ok(file)

@@ -9,16 +9,19 @@
 //! 4. An error other than [`StoreError::OutcomeUnknown`] means: nothing was changed.
 
 pub mod atomic;
+mod contents;
 mod endpoint;
 mod error;
 pub mod folder;
 pub mod holder;
 mod keeper;
 pub mod kernel_lock;
+mod last_good;
 pub mod lockfile;
 mod paths;
 mod platform;
 pub mod quarantine;
+mod records;
 mod recovery;
 mod registry_file;
 pub mod survey;

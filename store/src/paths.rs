@@ -89,6 +89,16 @@ impl Paths {
         self.folder().join("last-good.json")
     }
 
+    /// Where each record has a file of its own, in a collection that is kept so.
+    pub fn records(&self) -> PathBuf {
+        self.folder().join("records")
+    }
+
+    /// What the whole file is worth beside those.
+    pub(crate) fn aggregate(&self) -> PathBuf {
+        self.folder().join("aggregate.json")
+    }
+
     /// Where the daemon says how to reach it.
     pub fn endpoint(&self) -> PathBuf {
         self.folder().join("endpoint.json")

@@ -1,12 +1,13 @@
 //! What takes the place of a file that cannot be used, and what is told about it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use argus_proto::document::{Document, Unreadable};
 
 use crate::error::StoreResult;
 use crate::folder::Folder;
+use crate::paths::Paths;
 use crate::quarantine;
 
 /// Where a document comes from when the file cannot be used.
@@ -16,6 +17,8 @@ pub enum Source {
     Memory,
     /// `last-good.json`, the file as it was before the last write.
     LastGood,
+    /// The records' own files.
+    Records,
     /// Nothing was left.
     Empty,
 }
@@ -26,6 +29,7 @@ impl Source {
         match self {
             Source::Memory => "what was in memory",
             Source::LastGood => "last-good.json",
+            Source::Records => "its records' own files",
             Source::Empty => "an empty registry",
         }
     }
@@ -58,21 +62,23 @@ impl fmt::Display for Recovery {
 /// A reason to keep the bytes of a file before it is replaced.
 #[derive(Debug)]
 pub(crate) struct Damage {
+    paths: Vec<PathBuf>,
     problem: String,
     source: Option<Source>,
 }
 
 impl Damage {
-    /// The file could not be read, and `source` took its place.
-    pub(crate) fn unreadable(problem: &Unreadable, source: Source) -> Self {
-        Damage { problem: problem.to_string(), source: Some(source) }
+    /// Files could not be used, and `source` took their place.
+    pub(crate) fn unreadable(paths: Vec<PathBuf>, problem: &Unreadable, source: Source) -> Self {
+        Damage { paths, problem: problem.to_string(), source: Some(source) }
     }
 
     /// Rendering a document keeps one of two records with the same id.
-    pub(crate) fn duplicates(document: &Document) -> Option<Self> {
+    pub(crate) fn duplicates(paths: &Paths, document: &Document) -> Option<Self> {
         let ids = document.duplicates();
         let problem = format!("`{}` stood there more than once", ids.join("`, `"));
-        (!ids.is_empty()).then_some(Damage { problem, source: None })
+        let paths = vec![paths.registry().to_owned()];
+        (!ids.is_empty()).then_some(Damage { paths, problem, source: None })
     }
 
     /// Whether the file's content is worth being the last good one.
@@ -80,14 +86,13 @@ impl Damage {
         self.source.is_none()
     }
 
-    /// Keeps the bytes of the file.
-    pub(crate) fn set_aside(self, path: &Path, folder: &Folder) -> StoreResult<Recovery> {
-        let set_aside = quarantine::set_aside(path, folder)?;
-        Ok(Recovery {
-            path: path.to_owned(),
-            problem: self.problem,
-            set_aside,
-            source: self.source,
-        })
+    /// Keeps the bytes of the files.
+    pub(crate) fn set_aside(self, folder: &Folder) -> StoreResult<Vec<Recovery>> {
+        let recovery = |path: &PathBuf| {
+            let set_aside = quarantine::set_aside(path, folder)?;
+            let (problem, source) = (self.problem.clone(), self.source);
+            Ok(Recovery { path: path.clone(), problem, set_aside, source })
+        };
+        self.paths.iter().map(recovery).collect()
     }
 }

@@ -1,23 +1,25 @@
 //! A collection's file: read without a lock, changed under both.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::fs::{self, Metadata};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::Code;
-use argus_proto::collection::Collection;
+use argus_proto::collection::{Collection, Layout};
 use argus_proto::document::{Document, Unreadable};
 use argus_proto::limits::FILE_BYTES_MAX;
 
-use crate::atomic;
+use crate::atomic::{self, Prepared};
+use crate::contents::{Contents, OwnFiles, Seen, read_file};
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
 use crate::kernel_lock::{self, KernelLock, OWNER_LOCK, WRITE_LOCK};
+use crate::last_good::LastGood;
 use crate::lockfile::{Lockfile, StaleAfter, Watch};
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
+use crate::records::{Mark, PreparedRecords, RecordFolder};
 use crate::recovery::{Damage, Recovery, Source};
 use crate::turn::Turn;
 use crate::wait::Wait;
@@ -41,28 +43,22 @@ pub struct RegistryFile {
     served_with: Paths,
     /// It is that daemon's, who holds the owner lock.
     is_owner: bool,
-    known: Option<Known>,
+    known: Option<Contents>,
     /// The last write may not last: what is there is read, and written anew, whatever happens.
     is_uncertain: bool,
-    /// What could not be read, so that it is not read over and over.
-    unreadable: Option<(Stamp, Unreadable)>,
+    /// The records whose own files are not believed to hold anything.
+    doubted: Vec<Arc<str>>,
+    /// What could not be read, and where, so that it is not read over and over.
+    unreadable: Option<(Seen, PathBuf, Unreadable)>,
     folder: Option<Folder>,
     debris_removed: bool,
     recoveries: Vec<Recovery>,
 }
 
-/// What the file was when it was last read or written.
-#[derive(Debug, Clone)]
-struct Known {
-    /// `None`: there was no file.
-    stamp: Option<Stamp>,
-    /// Kept open, so that no later file can be given its inode: within one tick of the file system's
-    /// clock such a one, of the same size, would have the same stamp.
-    _file: Option<Arc<File>>,
-    document: Document,
-    /// Whether it was synced here. One that was only read may be another's who was killed
-    /// between his rename and his fsync.
-    is_durable: bool,
+/// What is on the disk already, but for its names.
+enum New {
+    Whole { prepared: Prepared, replaced: Option<Metadata> },
+    Records(PreparedRecords),
 }
 
 /// How one attempt to write ended.
@@ -90,6 +86,11 @@ pub trait Transaction {
     fn is_wanted(&mut self) -> bool {
         true
     }
+
+    /// Where records have files of their own: whether the whole file has to show them before this is over.
+    fn wants_whole_file(&self) -> bool {
+        true
+    }
 }
 
 /// How a transaction ended without error.
@@ -115,6 +116,7 @@ impl RegistryFile {
             is_owner: false,
             known: None,
             is_uncertain: false,
+            doubted: Vec::new(),
             unreadable: None,
             folder: None,
             debris_removed: false,
@@ -146,8 +148,10 @@ impl RegistryFile {
     pub fn read(&self) -> StoreResult<Reading> {
         let mut attempt = 0;
         loop {
-            let problem = match read_file(self.paths.registry(), &self.collection) {
-                Ok((_, document)) => return Ok(Reading { document, problem: None }),
+            let problem = match Contents::read(&self.paths, &self.collection, None) {
+                Ok(contents) => {
+                    return Ok(Reading { document: contents.document, problem: None });
+                }
                 Err(StoreError::Unreadable { source, .. }) => source,
                 Err(error) => return Err(error),
             };
@@ -158,7 +162,11 @@ impl RegistryFile {
                 std::thread::sleep(TORN_READ_PAUSE);
                 continue;
             }
-            let (document, source) = self.fallback(!is_newer);
+            let salvaged = Contents::salvage(&self.paths, &self.collection, self.known())?;
+            let (document, source) = match salvaged {
+                Some((contents, _)) => (contents.document, Source::Records),
+                None => self.fallback(!is_newer),
+            };
             return Ok(Reading { document, problem: Some((problem, source)) });
         }
     }
@@ -175,29 +183,21 @@ impl RegistryFile {
         {
             return Ok(known.document.clone());
         }
-        let path = self.paths.registry();
-        let stamp = self.stamp();
-        if let Some((seen, problem)) = &self.unreadable
-            && stamp == Some(*seen)
+        let seen = self.seen();
+        if let Some((known, path, problem)) = &self.unreadable
+            && seen == *known
         {
-            let (path, source) = (path.to_owned(), problem.clone());
+            let (path, source) = (path.clone(), problem.clone());
             return Err(StoreError::Unreadable { path, source });
         }
-        match read_file(path, &self.collection) {
-            Ok((file, document)) => {
+        match Contents::read(&self.paths, &self.collection, self.known.as_ref()) {
+            Ok(contents) => {
                 self.unreadable = None;
-                let (file, stamp) = file.unzip();
-                self.known = Some(Known {
-                    stamp,
-                    _file: file.map(Arc::new),
-                    document: document.clone(),
-                    is_durable: false,
-                });
-                Ok(document)
+                Ok(self.known.insert(contents).document.clone())
             }
             Err(error) => {
-                if let StoreError::Unreadable { source, .. } = &error {
-                    self.unreadable = stamp.map(|stamp| (stamp, source.clone()));
+                if let StoreError::Unreadable { path, source } = &error {
+                    self.unreadable = Some((seen, path.clone(), source.clone()));
                 }
                 Err(error)
             }
@@ -212,9 +212,23 @@ impl RegistryFile {
     /// Whether the file is not what was last seen.
     pub fn has_changed(&self) -> bool {
         match &self.known {
-            Some(known) if !self.is_uncertain => self.stamp() != known.stamp,
+            Some(known) if !self.is_uncertain => self.seen() != known.seen,
             _ => true,
         }
+    }
+
+    /// Whether records that have files of their own are not all shown by the whole file.
+    pub fn is_behind(&self) -> bool {
+        let own_files = self.known.as_ref().and_then(|known| known.own_files.as_ref());
+        own_files.is_some_and(|own_files| own_files.is_behind || own_files.is_whole_foreign)
+    }
+
+    /// Writes the whole file, if it is behind the records' own files.
+    ///
+    /// # Errors
+    /// As [`RegistryFile::update`].
+    pub fn catch_up(&mut self, wait: Duration) -> StoreResult<Committed> {
+        self.update(wait, &mut Nothing)
     }
 
     /// Makes a change durable: under both locks, on top of what others wrote meanwhile.
@@ -272,12 +286,6 @@ impl RegistryFile {
     /// # Errors
     /// As [`RegistryFile::update`].
     pub fn clear_locks(&mut self, wait: Duration) -> StoreResult<()> {
-        struct Nothing;
-        impl Transaction for Nothing {
-            fn apply(&mut self, _document: &Document) -> Option<Document> {
-                None
-            }
-        }
         self.update(wait, &mut Nothing).map(drop)
     }
 
@@ -298,78 +306,242 @@ impl RegistryFile {
         lockfile: &Lockfile,
         transaction: &mut impl Transaction,
     ) -> StoreResult<Attempt> {
-        let stamp = self.stamp();
+        let seen = self.seen();
         let (current, damage) = self.current()?;
-        let next = match transaction.apply(&current) {
+        let is_foreign = current.own_files.as_ref().is_some_and(|own| own.is_whole_foreign);
+        let next = match transaction.apply(&current.document) {
             Some(next) => next,
-            None if self.is_uncertain => current.clone(),
+            None if self.is_uncertain || is_foreign && transaction.wants_whole_file() => {
+                current.document.clone()
+            }
             None => {
                 self.make_durable()?;
+                if self.is_behind() && transaction.wants_whole_file() {
+                    self.write_behind(lockfile)?;
+                }
                 return Ok(Attempt::Ended(Committed::Unchanged));
             }
         };
-        let damage = damage.or_else(|| Damage::duplicates(&current));
+        let damage = damage.or_else(|| Damage::duplicates(&self.paths, &current.document));
         let is_readable = damage.as_ref().is_none_or(Damage::is_readable);
-        let recovery = damage.map(|damage| self.set_aside(damage)).transpose()?;
-        let text = next.render();
-        if text.len() > FILE_BYTES_MAX {
-            let path = self.paths.registry().to_owned();
-            return Err(StoreError::TooLarge { path, bytes: text.len() });
-        }
-
-        let replaced = fs::metadata(self.paths.registry()).ok();
-        let path = self.paths.registry().to_owned();
-        let mode_max = self.collection.mode;
-        let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref(), mode_max)?;
-        lockfile.refresh();
-        if !lockfile.is_own() {
-            return Err(StoreError::Locked {
-                path: self.paths.lockfile(),
-                holder: "a program that took it from us".to_owned(),
-                age: None,
-            });
-        }
-        if self.stamp() != stamp {
+        let recoveries = damage.map_or(Ok(Vec::new()), |damage| self.set_aside(damage))?;
+        let new = match self.collection.layout {
+            Layout::File => self.prepare_whole(&next)?,
+            Layout::Directory => self.prepare_records(&current, &next)?,
+        };
+        self.check_own(lockfile)?;
+        if self.seen() != seen {
             return Ok(Attempt::Overtaken);
         }
         if !transaction.is_wanted() {
             return Ok(Attempt::Ended(Committed::Withdrawn));
         }
-        let last_good = (replaced.is_some() && is_readable).then(|| LastGood::link(&self.paths));
+        match new {
+            New::Whole { prepared, replaced } => {
+                let last_good = (replaced.is_some() && is_readable)
+                    .then(|| LastGood::link(self.paths.registry(), &self.paths));
+                self.publish_whole(prepared, last_good, next)?;
+            }
+            New::Records(prepared) => {
+                let is_top_new = !next.has_same_top(&current.document);
+                // What it holds at the moment is no longer what there is, and never was written so.
+                let is_first = current.own_files.is_none();
+                let must_show = transaction.wants_whole_file()
+                    || is_first
+                    || is_foreign
+                    || is_top_new
+                    || !recoveries.is_empty();
+                self.publish_records(prepared, current, next, seen)?;
+                if must_show {
+                    self.show(lockfile, is_top_new)?;
+                }
+            }
+        }
+        self.is_uncertain = false;
+        self.recoveries.extend(recoveries);
+        Ok(Attempt::Ended(Committed::Written))
+    }
+
+    /// The whole new file, under a temporary name.
+    fn prepare_whole(&self, next: &Document) -> StoreResult<New> {
+        let path = self.paths.registry();
+        let text = next.render();
+        if text.len() > FILE_BYTES_MAX {
+            return Err(StoreError::TooLarge { path: path.to_owned(), bytes: text.len() });
+        }
+        let replaced = fs::metadata(path).ok();
+        let mode_max = self.collection.mode;
+        let prepared = atomic::prepare(path, text.as_bytes(), replaced.as_ref(), mode_max)?;
+        Ok(New::Whole { prepared, replaced })
+    }
+
+    fn publish_whole(
+        &mut self,
+        prepared: Prepared,
+        last_good: Option<LastGood>,
+        document: Document,
+    ) -> StoreResult<()> {
         let file = prepared.publish().inspect_err(|error| {
             self.is_uncertain = matches!(error, StoreError::OutcomeUnknown { .. });
         })?;
         if let Some(last_good) = last_good {
             last_good.publish();
         }
+        // They are all in the whole file now, which is how this collection is to be kept.
+        if self.known.as_ref().is_some_and(|known| known.own_files.is_some()) {
+            let _ = RecordFolder::new(&self.paths).remove();
+        }
         // Without a stamp it is read again; that it is durable is certain all the same.
-        let stamp = file.metadata().ok().as_ref().map(Stamp::of);
-        let _file = Some(Arc::new(file));
-        self.known = Some(Known { stamp, _file, document: next, is_durable: true });
-        self.is_uncertain = false;
-        self.recoveries.extend(recovery);
-        Ok(Attempt::Ended(Committed::Written))
+        let whole = file.metadata().ok().as_ref().map(Stamp::of);
+        self.known = Some(Contents {
+            seen: Seen::only(whole),
+            _whole_file: Some(Arc::new(file)),
+            document,
+            is_durable: true,
+            own_files: None,
+        });
+        Ok(())
+    }
+
+    /// The files of the records that are new, under temporary names.
+    fn prepare_records(&self, current: &Contents, next: &Document) -> StoreResult<New> {
+        let bytes = next.records.file_bytes() + 2 * next.records.len();
+        if bytes > FILE_BYTES_MAX {
+            let path = self.paths.registry().to_owned();
+            return Err(StoreError::TooLarge { path, bytes });
+        }
+        let held = current.own_files.as_ref().map(|own_files| &own_files.held);
+        let prepared = RecordFolder::new(&self.paths).prepare(held, next, &self.doubted)?;
+        Ok(New::Records(prepared))
+    }
+
+    fn publish_records(
+        &mut self,
+        prepared: PreparedRecords,
+        current: Contents,
+        next: Document,
+        seen: Seen,
+    ) -> StoreResult<()> {
+        let (base, mark, was_behind, is_whole_foreign) = match current.own_files {
+            Some(own) => (own.base, own.mark, own.is_behind, own.is_whole_foreign),
+            None => (current.document, None, false, false),
+        };
+        let mark = match mark {
+            Some(mark) if was_behind && !mark.is_complete() => mark,
+            mark => {
+                let mark = mark.map_or_else(|| Mark::new(seen.whole, None), Mark::behind);
+                mark.write(&self.paths.aggregate())?;
+                mark
+            }
+        };
+        let ids = prepared.ids().to_vec();
+        if let Err(error) = prepared.publish() {
+            if matches!(error, StoreError::OutcomeUnknown { .. }) {
+                self.is_uncertain = true;
+                self.doubted.extend(ids);
+            }
+            return Err(error);
+        }
+        self.doubted.clear();
+        self.known = Some(Contents {
+            seen: Seen::now(&self.paths, true).with_whole(seen.whole),
+            _whole_file: current._whole_file,
+            document: next.clone(),
+            is_durable: true,
+            own_files: Some(OwnFiles {
+                held: next,
+                base,
+                mark: Some(mark),
+                is_whole_foreign,
+                is_behind: true,
+            }),
+        });
+        Ok(())
+    }
+
+    /// Lets the whole file show the records. They are durable without it: where it cannot be written, it
+    /// stays behind, and whoever writes next makes up for it.
+    fn show(&mut self, lockfile: &Lockfile, is_top_new: bool) -> StoreResult<()> {
+        match self.write_behind(lockfile) {
+            // The keys beside the records are nowhere else.
+            Err(StoreError::Io { operation, path, source }) if is_top_new => {
+                self.is_uncertain = true;
+                Err(StoreError::OutcomeUnknown { operation, path, source })
+            }
+            Err(error) if is_top_new => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the whole file behind the records' own files.
+    fn write_behind(&mut self, lockfile: &Lockfile) -> StoreResult<()> {
+        let Some(known) = &self.known else { return Ok(()) };
+        let New::Whole { prepared, .. } = self.prepare_whole(&known.document)? else {
+            return Ok(());
+        };
+        self.check_own(lockfile)?;
+        if self.seen() != known.seen {
+            // What another program has written comes first.
+            return Ok(());
+        }
+        let last_good = LastGood::link(prepared.path(), &self.paths);
+        let file = prepared.publish()?;
+        last_good.publish();
+        let whole = file.metadata().ok().as_ref().map(Stamp::of);
+        let mark = Mark::new(whole, RecordFolder::new(&self.paths).stamp());
+        // Without it the records' files are read the next time, one by one.
+        let _ = mark.write(&self.paths.aggregate());
+        let seen = self.seen().with_whole(whole);
+        if let Some(known) = &mut self.known {
+            let own_files = known.own_files.take();
+            known.own_files = own_files.map(|own_files| OwnFiles {
+                held: own_files.held,
+                base: known.document.clone(),
+                mark: Some(mark),
+                is_whole_foreign: false,
+                is_behind: false,
+            });
+            known._whole_file = Some(Arc::new(file));
+            known.seen = seen;
+        }
+        Ok(())
+    }
+
+    fn check_own(&self, lockfile: &Lockfile) -> StoreResult<()> {
+        lockfile.refresh();
+        if lockfile.is_own() {
+            return Ok(());
+        }
+        Err(StoreError::Locked {
+            path: self.paths.lockfile(),
+            holder: "a program that took it from us".to_owned(),
+            age: None,
+        })
     }
 
     /// What a transaction is to be applied to.
-    fn current(&mut self) -> StoreResult<(Document, Option<Damage>)> {
+    fn current(&mut self) -> StoreResult<(Contents, Option<Damage>)> {
         let mut attempt = 1;
         loop {
-            match self.reload() {
-                Ok(document) => return Ok((document, None)),
-                Err(StoreError::Unreadable { source, .. }) if source.code() == Code::Corrupt => {
-                    // Somebody may be writing in place, without a lock.
-                    if attempt < TORN_READS_MAX {
-                        attempt += 1;
-                        std::thread::sleep(TORN_READ_PAUSE);
-                        continue;
-                    }
-                    self.leave_to_owner(&source)?;
-                    let (document, from) = self.fallback(true);
-                    return Ok((document, Some(Damage::unreadable(&source, from))));
-                }
-                Err(error) => return Err(error),
+            let error = match self.reload() {
+                Ok(_) => match &self.known {
+                    Some(known) => return Ok((known.clone(), None)),
+                    None => continue,
+                },
+                Err(error) => error,
+            };
+            let StoreError::Unreadable { path, source } = error else { return Err(error) };
+            if source.code() != Code::Corrupt {
+                return Err(StoreError::Unreadable { path, source });
             }
+            // Somebody may be writing in place, without a lock.
+            if attempt < TORN_READS_MAX {
+                attempt += 1;
+                std::thread::sleep(TORN_READ_PAUSE);
+                continue;
+            }
+            self.leave_to_owner(&source)?;
+            return self.instead(path, &source);
         }
     }
 
@@ -389,17 +561,24 @@ impl RegistryFile {
     fn make_durable(&mut self) -> StoreResult<()> {
         if let Some(known) = &mut self.known
             && !known.is_durable
-            && known.stamp.is_some()
         {
-            atomic::sync(self.paths.registry())?;
+            // A record's own file was synced before it got its name.
+            if known.own_files.is_some() {
+                let folder = self.paths.records();
+                platform::sync_folder(&folder).map_err(StoreError::io("fsync", &folder))?;
+            }
+            if known.seen.whole.is_some() {
+                atomic::sync(self.paths.registry())?;
+            }
             known.is_durable = true;
         }
         Ok(())
     }
 
-    /// What the file is now; `None` where there is none.
-    fn stamp(&self) -> Option<Stamp> {
-        fs::metadata(self.paths.registry()).ok().as_ref().map(Stamp::of)
+    /// What the files are now.
+    fn seen(&self) -> Seen {
+        let has_records = self.known.as_ref().is_some_and(|known| known.own_files.is_some());
+        Seen::now(&self.paths, has_records || self.collection.layout == Layout::Directory)
     }
 
     /// The folder of locks, made at the first use and looked at again at each: it may have been
@@ -421,12 +600,36 @@ impl RegistryFile {
         if !self.debris_removed {
             // Finding that there is something that cannot be removed is not worth an error.
             let _ = atomic::remove_debris(self.paths.registry());
+            RecordFolder::new(&self.paths).remove_debris();
             self.debris_removed = true;
         }
     }
 
-    /// What to go on with where the file cannot be used: the newer of what is in memory and of
-    /// the last good copy. Memory may be from before others wrote.
+    /// What to go on with where some file cannot be used, and why that is kept.
+    fn instead(
+        &mut self,
+        path: PathBuf,
+        problem: &Unreadable,
+    ) -> StoreResult<(Contents, Option<Damage>)> {
+        let seen = self.seen();
+        if let Some((contents, broken)) =
+            Contents::salvage(&self.paths, &self.collection, self.known())?
+        {
+            self.doubted.extend(broken.iter().map(|broken| broken.id.clone()));
+            let mut paths = vec![path];
+            paths.extend(broken.into_iter().map(|broken| broken.path));
+            paths.dedup();
+            let damage = Damage::unreadable(paths, problem, Source::Records);
+            return Ok((contents, Some(damage)));
+        }
+        let (document, from) = self.fallback(true);
+        let damage = Damage::unreadable(vec![path], problem, from);
+        let contents =
+            Contents { seen, _whole_file: None, document, is_durable: false, own_files: None };
+        Ok((contents, Some(damage)))
+    }
+
+    /// The newer of what is in memory and of the last good copy. Memory may be from before others wrote.
     fn fallback(&self, may_use_last_good: bool) -> (Document, Source) {
         let memory = self.known.as_ref().map(|known| (known.document.clone(), Source::Memory));
         let last_good = may_use_last_good
@@ -435,7 +638,7 @@ impl RegistryFile {
             .filter(|(file, _)| file.is_some())
             .map(|(_, document)| (document, Source::LastGood));
         // Where the file had been removed, that is the newest, and has no time.
-        let was_removed = self.known.as_ref().is_some_and(|known| known.stamp.is_none());
+        let was_removed = self.known.as_ref().is_some_and(|known| known.seen.whole.is_none());
         last_good
             .filter(|_| !was_removed)
             .into_iter()
@@ -444,71 +647,16 @@ impl RegistryFile {
             .unwrap_or_else(|| (Document::empty(&self.collection), Source::Empty))
     }
 
-    fn set_aside(&self, damage: Damage) -> StoreResult<Recovery> {
-        damage.set_aside(self.paths.registry(), &Folder::open(self.paths.folder())?)
+    fn set_aside(&self, damage: Damage) -> StoreResult<Vec<Recovery>> {
+        damage.set_aside(&Folder::open(self.paths.folder())?)
     }
 }
 
-/// The old file under a second name, on its way to be the last good one.
-///
-/// Linked before the rename that takes its first name away, and named `last-good.json` only after
-/// it: as long as both names lead to one file, who damages it in place damages both. Without a
-/// last good copy a damaged file costs more; that is no reason to refuse a write.
-struct LastGood {
-    fresh: PathBuf,
-    path: PathBuf,
-}
+/// A transaction that changes nothing.
+struct Nothing;
 
-impl LastGood {
-    fn link(paths: &Paths) -> Self {
-        let path = paths.last_good();
-        let fresh = path.with_extension("json.new");
-        let _ = fs::remove_file(&fresh);
-        let _ = platform::link_new(paths.registry(), &fresh);
-        LastGood { fresh, path }
+impl Transaction for Nothing {
+    fn apply(&mut self, _document: &Document) -> Option<Document> {
+        None
     }
-
-    fn publish(&self) {
-        let _ = fs::rename(&self.fresh, &self.path);
-    }
-}
-
-impl Drop for LastGood {
-    fn drop(&mut self) {
-        // Where nothing was published; else it has no such name any more.
-        let _ = fs::remove_file(&self.fresh);
-    }
-}
-
-/// Reads and parses; a missing file is an empty document.
-fn read_file(
-    path: &Path,
-    collection: &Collection,
-) -> StoreResult<(Option<(File, Stamp)>, Document)> {
-    let file = match platform::open_to_read(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, Document::empty(collection)));
-        }
-        Err(error) => return Err(StoreError::io("open", path)(error)),
-    };
-    let meta = file.metadata().map_err(StoreError::io("look at", path))?;
-    if !meta.is_file() {
-        return Err(StoreError::Io {
-            operation: "read",
-            path: path.to_owned(),
-            source: io::Error::other("it is not a regular file"),
-        });
-    }
-    let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
-    if meta.len() > FILE_BYTES_MAX as u64 {
-        return Err(unreadable(Unreadable::TooLarge(meta.len())));
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    (&file)
-        .take(FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(StoreError::io("read", path))?;
-    let document = Document::parse(&bytes, collection).map_err(unreadable)?;
-    Ok((Some((file, Stamp::of(&meta))), document))
 }

@@ -1,5 +1,6 @@
 //! Unix: modes and owners, hard links, folders that are synced like files.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -29,6 +30,22 @@ impl Stamp {
             modified: (meta.mtime(), meta.mtime_nsec()),
             changed: (meta.ctime(), meta.ctime_nsec()),
         }
+    }
+}
+
+impl Stamp {
+    /// Whether it is of the same file, whatever that holds.
+    pub(crate) fn is_same_file(&self, other: &Stamp) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamp { device, inode, size, modified, changed } = self;
+        let (modified_s, modified_ns) = modified;
+        let (changed_s, changed_ns) = changed;
+        write!(f, "{device}:{inode}:{size}:{modified_s}.{modified_ns}:{changed_s}.{changed_ns}")
     }
 }
 
@@ -130,6 +147,24 @@ pub(crate) fn set_mode(
         None => mode_max.unwrap_or(0o600),
     };
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes all that was written to the file system durable on which a folder is. Cheaper than to sync many
+/// files one by one.
+pub(crate) fn sync_file_system(folder: &File) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(folder)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = folder;
+    Ok(())
+}
+
+/// Syncs a file now, where [`sync_file_system`] cannot do it for all of them.
+pub(crate) fn sync_later(file: &File) -> io::Result<()> {
+    match cfg!(target_os = "linux") {
+        true => Ok(()),
+        false => file.sync_all(),
+    }
 }
 
 /// Makes the names in a folder durable.

@@ -1,0 +1,38 @@
+//! `last-good.json`: a second name of the file's content, for when the file is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::paths::Paths;
+use crate::platform;
+
+/// A content under a second name, on its way to be the last good one.
+///
+/// Linked before the rename that makes or takes its first name, and named `last-good.json` only after
+/// it. Without a last good copy a damaged file costs more; that is no reason to refuse a write.
+pub(crate) struct LastGood {
+    fresh: PathBuf,
+    path: PathBuf,
+}
+
+impl LastGood {
+    /// Of the content that is now at `from`.
+    pub(crate) fn link(from: &Path, paths: &Paths) -> Self {
+        let path = paths.last_good();
+        let fresh = path.with_extension("json.new");
+        let _ = fs::remove_file(&fresh);
+        let _ = platform::link_new(from, &fresh);
+        LastGood { fresh, path }
+    }
+
+    pub(crate) fn publish(&self) {
+        let _ = fs::rename(&self.fresh, &self.path);
+    }
+}
+
+impl Drop for LastGood {
+    fn drop(&mut self) {
+        // Where nothing was published; else it has no such name any more.
+        let _ = fs::remove_file(&self.fresh);
+    }
+}
