@@ -148,8 +148,15 @@ impl Direct {
         let mut change = Change { request, context: self.context(), outcome: None };
         let updated = file.update(wait, &mut change);
         let recoveries = file.take_recoveries().into_iter();
+        let is_behind = file.is_behind();
         self.put_file(file);
         updated?;
+        if is_behind {
+            let path = self.paths.registry().display();
+            let message =
+                format!("the change is durable, but {path} could not be written to show it");
+            self.notices().push(Warning { code: Code::Io, message });
+        }
         self.notices().extend(
             recoveries
                 .map(|recovery| Warning { code: Code::Corrupt, message: recovery.to_string() }),

@@ -50,6 +50,8 @@ pub(crate) struct Memory {
     /// The file as memory last knew it.
     pub(crate) base: Document,
     pub(crate) document: Document,
+    /// Where records have files of their own: whether the whole file has to show them now.
+    pub(crate) is_show_due: bool,
 }
 
 /// Work for the thread.
@@ -85,6 +87,10 @@ pub(crate) struct Done {
     pub(crate) could_write: bool,
     /// The damage that the file was mended from.
     pub(crate) recoveries: Vec<Recovery>,
+    /// The whole file does not show all records that have files of their own.
+    pub(crate) is_behind: bool,
+    /// Whether that was to be changed.
+    pub(crate) was_show_due: bool,
 }
 
 /// Starts the thread. It ends when the sender is dropped.
@@ -98,6 +104,7 @@ pub(crate) fn start(
         // Whoever waits for this thread would wait for ever. Without the daemon all go on.
         let _end = EndOnPanic;
         while let Ok(job) = inbox.recv() {
+            let was_show_due = matches!(&job, Job::Commit(_, memory, _) if memory.is_show_due);
             let done = match job {
                 Job::Commit(pending, memory, suspects) => {
                     commit(&mut file, Batch::new(collection.clone(), pending, *memory, suspects))
@@ -105,6 +112,7 @@ pub(crate) fn start(
                 Job::Look(base) => look(&mut file, &base),
                 Job::Mend(base) => mend(&mut file, &base),
             };
+            let done = Done { is_behind: file.is_behind(), was_show_due, ..done };
             if registry.blocking_send(Message::Done(Box::new(done))).is_err() {
                 return;
             }
@@ -181,6 +189,8 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
                 if committed == Committed::Written {
                     done.latency = Some(started.elapsed());
                     done.problem = Some(None);
+                }
+                if committed == Committed::Written || batch.memory.is_show_due {
                     done.unwritable = Some(None);
                 }
                 done.document = file.known().cloned();
@@ -221,6 +231,8 @@ impl Done {
             suspects: Vec::new(),
             could_write: false,
             recoveries: Vec::new(),
+            is_behind: false,
+            was_show_due: false,
         }
     }
 }
@@ -352,6 +364,10 @@ impl Transaction for Batch {
         // Looked at again here, behind the fsync: whoever went to the file himself meanwhile
         // must not find this change made on top of his own.
         self.entries.iter().all(|entry| !entry.differs || entry.pending.limits.passed().is_none())
+    }
+    fn wants_whole_file(&self) -> bool {
+        self.memory.is_show_due
+            || self.entries.iter().any(|entry| entry.pending.request.wants_flush())
     }
 }
 

@@ -29,6 +29,11 @@ use crate::vigil::Vigil;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a heartbeat stays in memory alone. The promise is 5 s; the write takes the rest.
 const WRITE_AFTER: Duration = Duration::from_millis(4000);
+/// How long records that have files of their own are durable before the whole file shows them. The promise
+/// is 50 ms; the write takes the rest.
+const SHOW_AFTER: Duration = Duration::from_millis(40);
+/// The same after the whole file could not be written.
+const SHOW_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// After how many looks a damaged file is written anew: twice as many after each attempt that the
 /// disk has failed, up to the most.
 const LOOKS_BEFORE_MENDING: u32 = 2;
@@ -47,6 +52,8 @@ pub(crate) struct Owner {
     base: Document,
     /// Since when memory is ahead.
     unwritten_since: Option<Instant>,
+    /// When the whole file is to show the records' own files, if it is behind them.
+    show_at: Option<Instant>,
     waiting: Vec<Pending>,
     departed: Departed,
     job_under_way: bool,
@@ -78,6 +85,7 @@ impl Owner {
             base: snapshot.document.clone(),
             snapshot,
             unwritten_since: None,
+            show_at: None,
             waiting: Vec::new(),
             vigil,
             departed: Departed::default(),
@@ -105,6 +113,9 @@ impl Owner {
                     None => return,
                 },
                 () = until(self.vigil.due()), if !self.job_under_way => {
+                    self.start_job(Start::Commit);
+                }
+                () = until(self.show_at), if !self.job_under_way => {
                     self.start_job(Start::Commit);
                 }
                 _ = look.tick() => {
@@ -163,7 +174,10 @@ impl Owner {
             Message::Done(done) => self.take_done(*done),
             Message::ProcessEnd { id, pid } => self.vigil.note_end(&id, pid, Instant::now()),
             Message::Look(reply) => self.lookers.push(reply),
-            Message::Finish(reply) => self.finish = Some(reply),
+            Message::Finish(reply) => {
+                self.finish = Some(reply);
+                self.show_at = self.show_at.map(|_| Instant::now());
+            }
         }
     }
 
@@ -199,6 +213,18 @@ impl Owner {
         }
     }
 
+    /// Notes when the whole file is to show the records' own files.
+    fn note_behind(&mut self, is_behind: bool, was_show_due: bool) {
+        let now = Instant::now();
+        self.show_at = match (is_behind, was_show_due) {
+            (false, _) => None,
+            // At the end it is tried once.
+            (true, true) => self.finish.is_none().then(|| now + SHOW_AGAIN_AFTER),
+            (true, false) if self.finish.is_some() => Some(now),
+            (true, false) => Some(self.show_at.unwrap_or(now + SHOW_AFTER)),
+        };
+    }
+
     fn is_write_due(&self) -> bool {
         self.unwritten_since.is_some_and(|since| since.elapsed() >= WRITE_AFTER)
     }
@@ -213,12 +239,16 @@ impl Owner {
             Start::Commit => {
                 let suspects = self.vigil.suspects(Instant::now());
                 let is_ahead = self.unwritten_since.is_some();
-                if self.waiting.is_empty() && !is_ahead && suspects.is_empty() {
+                let is_show_due = self.show_at.is_some_and(|at| at <= Instant::now());
+                if self.waiting.is_empty() && !is_ahead && suspects.is_empty() && !is_show_due {
                     return;
                 }
                 self.unwritten_since = None;
-                let memory =
-                    Memory { base: self.base.clone(), document: self.snapshot.document.clone() };
+                let memory = Memory {
+                    base: self.base.clone(),
+                    document: self.snapshot.document.clone(),
+                    is_show_due,
+                };
                 Job::Commit(std::mem::take(&mut self.waiting), Box::new(memory), suspects)
             }
         };
@@ -270,6 +300,7 @@ impl Owner {
         if self.finish.is_none() {
             self.note_unwritten();
         }
+        self.note_behind(done.is_behind, done.was_show_due);
         // They came before those who wait already.
         self.waiting.splice(0..0, done.waiting);
         // Readers first: who has his answer finds his change.
@@ -312,7 +343,8 @@ impl Owner {
     }
 
     fn has_finished(&mut self) -> bool {
-        let idle = !self.job_under_way && self.waiting.is_empty() && self.unwritten_since.is_none();
+        let is_written = self.unwritten_since.is_none() && self.show_at.is_none();
+        let idle = !self.job_under_way && self.waiting.is_empty() && is_written;
         if idle && let Some(reply) = self.finish.take() {
             let _ = reply.send(());
             return true;

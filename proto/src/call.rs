@@ -81,6 +81,21 @@ pub enum Answer {
     Patch(Written),
 }
 
+impl Request {
+    /// Whether the collection's file has to show the change before it is answered.
+    pub fn wants_flush(&self) -> bool {
+        match self {
+            Request::Announce(announce) => announce.flush,
+            Request::Remove(remove) => remove.flush,
+            Request::Put(put) => put.flush,
+            Request::Patch(patch) => patch.flush,
+            // Only people prune.
+            Request::Prune(_) => true,
+            _ => false,
+        }
+    }
+}
+
 macro_rules! methods {
     ($($variant:ident $name:literal $kind:ident $result:ident;)*) => {
         impl Request {
