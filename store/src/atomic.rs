@@ -47,10 +47,24 @@ pub(crate) fn prepare(
     Ok(Prepared { temp, target: target.to_owned(), folder, parent: parent.to_owned() })
 }
 
+/// The new content in its place, and the old one under the temporary name.
+#[derive(Debug)]
+pub(crate) struct Exchanged(Prepared);
+
 impl Prepared {
     /// Its temporary name.
     pub(crate) fn path(&self) -> &Path {
         self.temp.path()
+    }
+
+    /// Puts the new content in the place of the old, which is kept. The other way round where the system
+    /// cannot do that, or nothing is there to be kept: then nothing has changed.
+    pub(crate) fn exchange(self) -> StoreResult<Result<Exchanged, Self>> {
+        match platform::exchange(self.temp.path(), &self.target) {
+            Ok(true) => Ok(Ok(Exchanged(self))),
+            Ok(false) => Ok(Err(self)),
+            Err(error) => Err(StoreError::io("rename a temporary file to", &self.target)(error)),
+        }
     }
 
     /// Puts the new content in the place of the old. Returns the open file.
@@ -62,13 +76,58 @@ impl Prepared {
         let file = self.temp.persist(&self.target).map_err(|error| {
             StoreError::io("rename a temporary file to", &self.target)(error.error)
         })?;
-        self.folder.sync_all().map_err(|source| StoreError::OutcomeUnknown {
-            operation: "fsync the folder",
-            path: self.parent,
-            source,
-        })?;
+        sync_names(&self.folder, self.parent)?;
         Ok(file)
     }
+}
+
+impl Exchanged {
+    /// What was in the place of the new content.
+    pub(crate) fn old(&self) -> io::Result<Metadata> {
+        fs::metadata(self.0.temp.path())
+    }
+
+    /// Puts the old content back.
+    pub(crate) fn undo(self) -> StoreResult<()> {
+        let Prepared { temp, target, .. } = self.0;
+        match platform::exchange(temp.path(), &target) {
+            Ok(true) => Ok(()),
+            // It was removed meanwhile: then so is the new content.
+            Ok(false) => {
+                temp.persist(&target).map(drop).map_err(|error| StoreError::OutcomeUnknown {
+                    operation: "rename back",
+                    path: target,
+                    source: error.error,
+                })
+            }
+            Err(source) => {
+                Err(StoreError::OutcomeUnknown { operation: "rename back", path: target, source })
+            }
+        }
+    }
+
+    /// Makes it last. The old content gets another name, or goes. Returns the open file.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] where it may not survive a crash.
+    pub(crate) fn finish(self, old: Option<&Path>) -> StoreResult<File> {
+        let Prepared { temp, folder, parent, .. } = self.0;
+        sync_names(&folder, parent)?;
+        let (file, temp) = temp.into_parts();
+        if let Some(old) = old {
+            // Without it a damaged file costs more; that is no reason to call the write failed.
+            let _ = temp.persist(old);
+        }
+        Ok(file)
+    }
+}
+
+fn sync_names(folder: &File, path: PathBuf) -> StoreResult<()> {
+    folder.sync_all().map_err(|source| StoreError::OutcomeUnknown {
+        operation: "fsync the folder",
+        path,
+        source,
+    })
 }
 
 /// Makes a file durable that somebody else may have put in place.

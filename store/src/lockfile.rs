@@ -2,18 +2,19 @@
 //!
 //! Among argus processes the kernel lock decides; this one is taken after it, for the others.
 //!
-//! 1. It is published complete: written under a private name, then linked to its own.
+//! 1. It is published complete: written under a private name, then linked to its own. The file stays
+//!    under the private name, for the next time.
 //! 2. A stale one is taken over in place. Its name never vanishes meanwhile, so nobody can slip in.
 //! 3. It is removed only by who can show that it is his: same inode, same nonce.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use argus_presence::{ThisMachine, boot_id, clock};
-use argus_proto::process::Machine;
+use argus_proto::process::{Machine, Process};
 
 use crate::error::{StoreError, StoreResult};
 pub use crate::holder::StaleAfter;
@@ -24,6 +25,9 @@ use crate::wait::Wait;
 
 /// Content beyond this is no lockfile's.
 const CONTENT_BYTES_MAX: u64 = 4096;
+
+/// Enough for ours.
+const CONTENT_BYTES_USUAL: usize = 512;
 
 /// Our lockfile, held. Dropping it releases it.
 #[derive(Debug)]
@@ -161,17 +165,11 @@ impl Watch {
 /// Makes the lockfile, complete from its first moment; `None` where somebody has it.
 fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockfile>> {
     let failed = || StoreError::io("create the lockfile", path);
-    // Left by somebody who was killed here. Its content may be that of his lockfile by another
-    // name, so it is not written to.
-    match fs::remove_file(private) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed()(error)),
-        _ => {}
-    }
-    let mut file = platform::create_new(private).map_err(failed())?;
-    let linked = file.write_all(&own_content(nonce)).map(|()| platform::link_new(private, path));
-    // Whatever has become of it, and of the disk.
-    let _ = fs::remove_file(private);
-    let linked = linked.map_err(failed())?;
+    // The same file each time: making one and removing it costs the disk more than the rest. Where it was
+    // the lockfile of somebody who was killed, it still is; it belongs to who holds the kernel lock.
+    let mut file = open_private(private).map_err(failed())?;
+    overwrite(&mut file, own_content(nonce)).map_err(failed())?;
+    let linked = platform::link_new(private, path);
     let held = |file| Some(Lockfile::held(path, file, nonce));
     match linked {
         Ok(()) => Ok(held(file)),
@@ -206,20 +204,38 @@ fn take_over(mut file: File, path: &Path, nonce: &str) -> StoreResult<Option<Loc
         return Ok(None);
     }
     let failed = || StoreError::io("take over the lockfile", path);
-    let mut content = own_content(nonce);
-    let old_length = file.metadata().map_err(failed())?.len().min(CONTENT_BYTES_MAX) as usize;
-    // Blanks cover what was there; a shorter file would be seen half written.
-    content.resize(content.len().max(old_length), b' ');
-    file.seek(SeekFrom::Start(0)).map_err(failed())?;
-    file.write_all(&content).map_err(failed())?;
-    file.set_len(content.len() as u64).map_err(failed())?;
+    overwrite(&mut file, own_content(nonce)).map_err(failed())?;
     let lockfile = Lockfile::held(path, file, nonce);
     Ok(lockfile.is_own().then_some(lockfile))
 }
 
+/// Puts other content into a file in one write.
+fn overwrite(file: &mut File, mut content: Vec<u8>) -> io::Result<()> {
+    let old_length = file.metadata()?.len();
+    // Blanks cover what was there; a shorter file would be seen half written.
+    content.resize(content.len().max(old_length.min(CONTENT_BYTES_MAX) as usize), b' ');
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&content)?;
+    match old_length > content.len() as u64 {
+        true => file.set_len(content.len() as u64),
+        false => Ok(()),
+    }
+}
+
+/// The file that becomes the lockfile when it gets that name.
+fn open_private(path: &Path) -> io::Result<File> {
+    match platform::open_no_follow(path, true) {
+        Ok(file) if file.metadata()?.is_file() => return Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Whatever it is, it is in a folder that is argus' own.
+        _ => fs::remove_file(path)?,
+    }
+    platform::create_new(path)
+}
+
 fn own_content(nonce: &str) -> Vec<u8> {
     let pid = std::process::id();
-    let process = ThisMachine.identify(pid);
+    let process = own_process(pid);
     let content = Content {
         pid: Some(pid),
         at: Some(jiff::Timestamp::now().to_string()),
@@ -232,8 +248,15 @@ fn own_content(nonce: &str) -> Vec<u8> {
     content.render()
 }
 
+/// This process, which stays the same one; only a fork of it is another.
+fn own_process(pid: u32) -> Option<Process> {
+    static OWN: OnceLock<(u32, Option<Process>)> = OnceLock::new();
+    let (known, process) = OWN.get_or_init(|| (pid, ThisMachine.identify(pid)));
+    if *known == pid { process.clone() } else { ThisMachine.identify(pid) }
+}
+
 fn read_content(file: &mut (impl Read + Seek)) -> io::Result<Content> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(CONTENT_BYTES_USUAL);
     file.seek(SeekFrom::Start(0))?;
     file.take(CONTENT_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(Content::parse(&bytes))
@@ -264,7 +287,11 @@ mod tests {
         assert!(inspected.held_for.is_some());
         drop(lockfile);
         assert_eq!(inspect(&path).expect("readable"), None);
-        assert_eq!(fs::read_dir(home.path()).expect("there").count(), 0);
+        // What is left is the file for the next time, which serves that as well.
+        assert_eq!(fs::read_dir(home.path()).expect("there").count(), 1);
+        let second = acquire(&path, Duration::ZERO).expect("free");
+        assert!(second.is_own());
+        assert_eq!(fs::read_dir(home.path()).expect("there").count(), 2);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A collection's file: read without a lock, changed under both.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -338,9 +338,10 @@ impl RegistryFile {
         }
         match new {
             New::Whole { prepared, replaced } => {
-                let last_good = (replaced.is_some() && is_readable)
-                    .then(|| LastGood::link(self.paths.registry(), &self.paths));
-                self.publish_whole(prepared, last_good, next)?;
+                let Some(file) = self.replace_whole(prepared, replaced, seen, is_readable)? else {
+                    return Ok(Attempt::Overtaken);
+                };
+                self.note_whole(file, next);
             }
             New::Records(prepared) => {
                 let is_top_new = !next.has_same_top(&current.document);
@@ -375,18 +376,47 @@ impl RegistryFile {
         Ok(New::Whole { prepared, replaced })
     }
 
-    fn publish_whole(
+    /// Puts the new file in the place of the old, which becomes the last good one. `None` where another
+    /// program has replaced that in the last moment: then its file is back in its place.
+    fn replace_whole(
         &mut self,
         prepared: Prepared,
-        last_good: Option<LastGood>,
-        document: Document,
-    ) -> StoreResult<()> {
-        let file = prepared.publish().inspect_err(|error| {
+        replaced: Option<Metadata>,
+        seen: Seen,
+        is_readable: bool,
+    ) -> StoreResult<Option<File>> {
+        let keeps_old = replaced.is_some() && is_readable;
+        let replaced = match prepared.exchange()? {
+            Ok(exchanged) => {
+                let old = exchanged.old().ok().as_ref().map(Stamp::of);
+                let is_expected = match (old, seen.whole) {
+                    (Some(old), Some(seen)) => old.is_same_content(&seen),
+                    _ => false,
+                };
+                if is_expected {
+                    let last_good = self.paths.last_good();
+                    exchanged.finish(keeps_old.then_some(&*last_good)).map(Some)
+                } else {
+                    exchanged.undo().map(|()| None)
+                }
+            }
+            Err(prepared) => {
+                let last_good =
+                    keeps_old.then(|| LastGood::link(self.paths.registry(), &self.paths));
+                let file = prepared.publish();
+                if let (Ok(_), Some(last_good)) = (&file, last_good) {
+                    last_good.publish();
+                }
+                file.map(Some)
+            }
+        };
+        replaced.inspect_err(|error| {
             self.is_uncertain = matches!(error, StoreError::OutcomeUnknown { .. });
-        })?;
-        if let Some(last_good) = last_good {
-            last_good.publish();
-        }
+        })
+    }
+
+    /// Takes note of the whole file, which is all there is.
+    fn note_whole(&mut self, file: File, document: Document) {
         // They are all in the whole file now, which is how this collection is to be kept.
         if self.known.as_ref().is_some_and(|known| known.own_files.is_some()) {
             let _ = RecordFolder::new(&self.paths).remove();
@@ -400,7 +430,6 @@ impl RegistryFile {
             is_durable: true,
             own_files: None,
         });
-        Ok(())
     }
 
     /// The files of the records that are new, under temporary names.

@@ -336,6 +336,48 @@ fn what_somebody_writes_without_a_lock_meanwhile_is_not_overwritten() {
     assert!(text(&home).contains(&format!("\"x\":{}", count.get())), "{}", text(&home));
 }
 
+/// The last question is asked behind the last look: who writes in that moment is found out by what the
+/// rename has taken away. Seen to fail with a rename that replaces instead.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_somebody_writes_in_the_very_last_moment_is_put_back_and_merged() {
+    struct LastMoment<'a> {
+        touch: Touch,
+        meddle: &'a dyn Fn(),
+        times: u32,
+    }
+    impl Transaction for LastMoment<'_> {
+        fn apply(&mut self, document: &Document) -> Option<Document> {
+            self.touch.apply(document)
+        }
+        fn is_wanted(&mut self) -> bool {
+            if self.times > 0 {
+                self.times -= 1;
+                (self.meddle)();
+            }
+            true
+        }
+    }
+    for in_place in [false, true] {
+        let home = home();
+        file(&home).update(WAIT, &mut Touch { now: 5, wanted: true }).expect("free");
+        let meddle = || {
+            let text = r#"{"version":1,"updatedAt":1,"x":1,"watchers":{}}"#;
+            let theirs = home.folder.path().join("theirs");
+            let target = if in_place { home.paths.registry() } else { &theirs };
+            fs::write(target, text).expect("own folder");
+            if !in_place {
+                fs::rename(theirs, home.paths.registry()).expect("own folder");
+            }
+        };
+        let touch = Touch { now: 6, wanted: true };
+        let mut change = LastMoment { touch, meddle: &meddle, times: 1 };
+        assert_eq!(file(&home).update(WAIT, &mut change).expect("free"), Committed::Written);
+        assert!(text(&home).contains("\"x\":1"), "{}", text(&home));
+        assert!(text(&home).contains("\"updatedAt\":6"), "{}", text(&home));
+    }
+}
+
 #[test]
 fn old_memory_does_not_replace_what_others_have_written_since() {
     let home = home();

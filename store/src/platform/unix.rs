@@ -34,6 +34,12 @@ impl Stamp {
 }
 
 impl Stamp {
+    /// Whether it is of the same file with the same content, whatever that is called.
+    pub(crate) fn is_same_content(&self, other: &Stamp) -> bool {
+        let content = |stamp: &Stamp| (stamp.size, stamp.modified);
+        self.is_same_file(other) && content(self) == content(other)
+    }
+
     /// Whether it is of the same file, whatever that holds.
     pub(crate) fn is_same_file(&self, other: &Stamp) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
@@ -119,6 +125,24 @@ pub(crate) fn is_same_file(open: &File, path: &Path) -> bool {
 /// Gives an existing file another name, only if that name is free.
 pub(crate) fn link_new(existing: &Path, name: &Path) -> io::Result<()> {
     fs::hard_link(existing, name)
+}
+
+/// Lets two files exchange their names; `false` where the system cannot, or one is not there.
+pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (one, other);
+        Ok(false)
+    }
 }
 
 /// Whether a failed [`link_new`] means that this file system has no second names.

@@ -9,8 +9,18 @@ use argus_tests::{Run, TestContext, executables, signal_process};
 use rustix::process::Signal;
 
 /// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
-const COMMIT_CALLS: [&str; 9] =
-    ["write", "fsync", "flock", "fchmod", "linkat", "unlink", "rename", "renameat", "utimensat"];
+const COMMIT_CALLS: [&str; 9] = [
+    "write",
+    "fsync",
+    "flock",
+    "fchmod",
+    "linkat",
+    "unlink",
+    "rename",
+    "renameat",
+    "renameat2",
+    "utimensat",
+];
 /// More of one call than a change can need: the loops end when no fault strikes any more.
 const CALLS_MAX: usize = 100;
 
