@@ -179,19 +179,16 @@ fn read_mode(setting: &Setting<'_>) -> Option<u32> {
     let text = setting.text()?;
     let is_octal =
         (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777);
-    match mode {
-        None => {
-            setting
-                .refuse_with(format!("must be three or four octal digits, and is {text:?}"), help);
-        }
-        Some(mode) if mode & 0o600 != 0o600 => {
-            setting.refuse_with("must let its owner read and write", help);
-            return None;
-        }
-        Some(_) => {}
+    let Some(mode) = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
+    else {
+        setting.refuse_with(format!("must be three or four octal digits, and is {text:?}"), help);
+        return None;
+    };
+    if mode & 0o600 != 0o600 {
+        setting.refuse_with("must let its owner read and write", help);
+        return None;
     }
-    mode
+    Some(mode)
 }
 
 fn read_id(setting: &Setting<'_>) -> Option<String> {
@@ -221,7 +218,7 @@ fn check_processes(section: &Section<'_>, collection: &mut Collection) {
         section.get("protected").unwrap_or(ttl).refuse_with("cannot go with `ttl`", help);
     }
     let has_defaults = match section.get("defaults") {
-        Some(given) => !given.members().is_empty(),
+        Some(given) => matches!(&given.node.content, Content::Map(map) if !map.is_empty()),
         None => !collection.defaults.is_empty(),
     };
     if has_defaults {

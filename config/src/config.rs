@@ -164,7 +164,9 @@ impl Default for Config {
 /// empty variable counts as none. The registry's path is the canonical one, so that every
 /// process finds the same file.
 pub fn locate(registry: &Path) -> PathBuf {
-    located(env::var_os("ARGUS_CONFIG").as_deref(), registry)
+    let path = located(env::var_os("ARGUS_CONFIG").as_deref(), registry);
+    // A daemon leaves the folder that it was started in.
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn located(variable: Option<&OsStr>, registry: &Path) -> PathBuf {

@@ -14,6 +14,8 @@ use crate::yaml::{Content, Node, Place};
 const LIKENESS_MIN: f64 = 0.6;
 /// Longest key that is compared: it costs the product of both lengths.
 const COMPARED_BYTES_MAX: usize = 64;
+/// Most characters of a key and of a message.
+const SHOWN_CHARS_MAX: usize = 1000;
 
 /// What was found to be wrong so far.
 #[derive(Debug, Default)]
@@ -24,7 +26,8 @@ impl Problems {
         let mut problems = self.0.borrow_mut();
         if problems.len() < PROBLEMS_MAX {
             let Place { line, column } = place;
-            problems.push(Problem { line, column, key: key.to_owned(), message, help });
+            let (key, message) = (shortened(key), shortened(&message));
+            problems.push(Problem { line, column, key, message, help });
         }
     }
 
@@ -33,6 +36,14 @@ impl Problems {
         let mut problems = self.0.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems
+    }
+}
+
+/// What is shown of a key or a message: either may repeat most of the file.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

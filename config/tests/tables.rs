@@ -692,6 +692,14 @@ fn what_grows_without_bound_is_refused() {
     };
     assert!(folder.parse(&nested(24)).is_ok());
     assert!(folder.parse(&nested(40)).is_err());
+    // However long it is, and whatever a terminal would make of it.
+    let long =
+        format!("\"\\e[31m{}\": 1\nlock: {{wait: {}}}", "k".repeat(800), "x".repeat(500_000));
+    let error = folder.parse(&long).expect_err("wrong").to_string();
+    assert!(
+        error.len() < 4000 && error.lines().count() == 2 && !error.contains('\u{1b}'),
+        "{error}"
+    );
     // However much is wrong.
     let many: String = (0..30_000).map(|n| format!("k{n}: 1\n")).collect();
     assert_eq!(folder.parse(&many).expect_err("wrong").problems.len(), argus_config::PROBLEMS_MAX);
