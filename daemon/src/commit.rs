@@ -17,7 +17,7 @@ use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::registry::{Message, context};
+use crate::registry::{Message, context, path_of};
 
 /// How long work that nobody waits for may wait for the locks: it can be done later, and those
 /// who come meanwhile have deadlines.
@@ -62,6 +62,8 @@ pub(crate) enum Job {
     Look(Document),
     /// Write the file again, which was damaged, since it was this.
     Mend(Document),
+    /// Go on with this file, as this describes it, where it was that.
+    Describe(Box<RegistryFile>, Arc<Collection>, Document),
 }
 
 /// What became of a job.
@@ -91,12 +93,14 @@ pub(crate) struct Done {
     pub(crate) is_behind: bool,
     /// Whether that was to be changed.
     pub(crate) was_show_due: bool,
+    /// The file that was gone over to, and its description.
+    pub(crate) described: Option<(Arc<str>, Arc<Collection>)>,
 }
 
 /// Starts the thread. It ends when the sender is dropped.
 pub(crate) fn start(
     mut file: RegistryFile,
-    collection: Arc<Collection>,
+    mut collection: Arc<Collection>,
     registry: tokio_mpsc::Sender<Message>,
 ) -> std::io::Result<mpsc::Sender<Job>> {
     let (jobs, inbox) = mpsc::channel();
@@ -111,6 +115,11 @@ pub(crate) fn start(
                 }
                 Job::Look(base) => look(&mut file, &base),
                 Job::Mend(base) => mend(&mut file, &base),
+                Job::Describe(new_file, new_collection, base) => {
+                    (file, collection) = (*new_file, new_collection);
+                    let described = Some((path_of(&file), collection.clone()));
+                    Done { described, ..look(&mut file, &base) }
+                }
             };
             let done = Done { is_behind: file.is_behind(), was_show_due, ..done };
             if registry.blocking_send(Message::Done(Box::new(done))).is_err() {
@@ -233,6 +242,7 @@ impl Done {
             recoveries: Vec::new(),
             is_behind: false,
             was_show_due: false,
+            described: None,
         }
     }
 }

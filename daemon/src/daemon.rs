@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use argus_config::Config;
 use argus_proto::method::StatusReport;
 use argus_proto::method::hello::PROTOCOLS;
 use argus_store::Paths;
@@ -13,6 +14,7 @@ use crate::platform::Stream;
 use crate::pulse::Pulse;
 use crate::registries::Registries;
 use crate::registry::Registry;
+use crate::settings::Settings;
 
 /// This program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -22,7 +24,7 @@ pub(crate) struct Daemon {
     pub(crate) instance: Arc<str>,
     pub(crate) paths: Paths,
     pub(crate) registries: Registries,
-    pub(crate) lock_wait: Duration,
+    settings: watch::Receiver<Settings>,
     pub(crate) sessions: Sessions,
     pub(crate) subscribers: AtomicUsize,
     pub(crate) pulse: Arc<Pulse>,
@@ -38,7 +40,7 @@ impl Daemon {
         instance: Arc<str>,
         paths: Paths,
         registries: Registries,
-        lock_wait: Duration,
+        settings: watch::Receiver<Settings>,
         pulse: Arc<Pulse>,
         has_lent_socket: bool,
     ) -> Self {
@@ -46,7 +48,7 @@ impl Daemon {
             instance,
             paths,
             registries,
-            lock_wait,
+            settings,
             sessions: Sessions::default(),
             subscribers: AtomicUsize::new(0),
             pulse,
@@ -55,6 +57,11 @@ impl Daemon {
             has_lent_socket,
             started: Instant::now(),
         }
+    }
+
+    /// The settings at this moment.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.settings.borrow().config.clone()
     }
 
     /// Takes who is at the other end for the successor. There can be one only, and none once this
@@ -71,7 +78,8 @@ impl Daemon {
     pub(crate) fn status(&self) -> StatusReport {
         let open = self.registries.open();
         let (commits, commit_latency) = self.registries.commits();
-        let warnings = open.iter().flat_map(|registry| registry.warnings()).collect();
+        let of_files = open.iter().flat_map(|registry| registry.warnings());
+        let warnings = self.settings.borrow().warning().into_iter().chain(of_files).collect();
         StatusReport {
             version: VERSION.to_owned(),
             protocol: PROTOCOLS,

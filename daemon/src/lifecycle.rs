@@ -5,21 +5,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use argus_presence::ThisMachine;
-use argus_proto::collection::Catalog;
 use argus_proto::error::{Code, Error};
 use argus_proto::limits::CONNECTIONS_MAX;
 use argus_proto::method::hello::PROTOCOLS;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::OWNER_LOCK;
-use argus_store::lockfile::StaleAfter;
 use argus_store::{Endpoint, Folder, KernelLock, Paths, StoreResult, Wait};
+use tokio::sync::watch;
 
 use crate::daemon::{Daemon, Sessions, VERSION};
+use crate::log::LogHandle;
 use crate::platform::{self, Binding};
 use crate::pulse::Pulse;
 use crate::registries::Registries;
 use crate::registry::Shared;
 use crate::session;
+use crate::settings::{self, Settings};
 use crate::takeover;
 
 /// How long a daemon that is being started waits for one that is ending.
@@ -40,29 +41,29 @@ const DESCRIPTORS_RESERVED: usize = 32;
 const SESSIONS_DRAIN_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// How a daemon is run.
+pub(crate) struct Plan {
+    pub(crate) limits: Limits,
+    pub(crate) settings: watch::Receiver<Settings>,
+    pub(crate) log: LogHandle,
+    /// What it was started with, whatever the settings say.
+    pub(crate) idle_timeout: Option<Duration>,
+}
+
+/// What the descriptors are enough for.
 #[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) idle_timeout: Duration,
-    pub(crate) lock_wait: Duration,
-    pub(crate) stale_after: StaleAfter,
+pub(crate) struct Limits {
     pub(crate) connections_max: usize,
     /// How many processes may be watched by descriptor; the others are looked at.
     pub(crate) process_descriptors: usize,
 }
 
-impl Settings {
-    /// The defaults, for a process that may have so many descriptors.
+impl Limits {
+    /// Of a process that may have so many descriptors.
     pub(crate) fn for_descriptors(descriptors: Option<u64>) -> Self {
         let descriptors = descriptors.map_or(usize::MAX, |limit| limit as usize);
         let descriptors = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
         let connections_max = CONNECTIONS_MAX.min(descriptors).max(1);
-        Settings {
-            idle_timeout: Duration::from_secs(600),
-            lock_wait: argus_store::wait::LOCK_WAIT,
-            stale_after: StaleAfter::default(),
-            connections_max,
-            process_descriptors: descriptors.saturating_sub(connections_max),
-        }
+        Limits { connections_max, process_descriptors: descriptors.saturating_sub(connections_max) }
     }
 }
 
@@ -142,7 +143,7 @@ fn owner_lock(paths: &Paths, folder: &Folder, is_lent: bool) -> Result<KernelLoc
 /// Serves until somebody or something asks for the end. `ready` is called once clients can connect.
 pub(crate) async fn run(
     mut ownership: Ownership,
-    settings: Settings,
+    plan: Plan,
     ready: impl FnOnce(&Daemon) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let paths = ownership.paths.clone();
@@ -152,13 +153,14 @@ pub(crate) async fn run(
         epoch: instance.clone(),
         pulse: pulse.clone(),
         latencies: Arc::default(),
-        process_descriptors: settings.process_descriptors,
+        process_descriptors: plan.limits.process_descriptors,
     };
-    let registries =
-        Registries::start(Catalog::built_in(), paths.clone(), settings.stale_after, shared)?;
-    let lock_wait = settings.lock_wait;
+    let mut settings = plan.settings;
+    let now = settings.borrow_and_update().clone();
+    settings::tell(&now);
+    let registries = Registries::start(&now.config, paths.clone(), shared)?;
     let is_lent = matches!(ownership.socket, Some(Inherited::Lent(_)));
-    let daemon = Daemon::new(instance, paths.clone(), registries, lock_wait, pulse, is_lent);
+    let daemon = Daemon::new(instance, paths.clone(), registries, settings.clone(), pulse, is_lent);
     let daemon = Arc::new(daemon);
     let socket = paths.socket();
     let binding = match ownership.socket.take() {
@@ -177,7 +179,8 @@ pub(crate) async fn run(
     ready(&daemon)?;
 
     tokio::spawn(stop_on_signal(daemon.clone()));
-    let binding = listen(&daemon, binding, &ownership, &settings).await;
+    tokio::spawn(settings::follow(daemon.clone(), settings, plan.log));
+    let binding = listen(&daemon, binding, &ownership, &plan.limits, plan.idle_timeout).await;
     tracing::info!("ending: {}", daemon.stop.requested().await);
 
     // A successor goes on with the socket; else it has to be closed at once, or those who connect
@@ -219,15 +222,16 @@ async fn listen(
     daemon: &Arc<Daemon>,
     mut binding: Binding,
     ownership: &Ownership,
-    settings: &Settings,
+    limits: &Limits,
+    asked_idle_timeout: Option<Duration>,
 ) -> Binding {
-    let idle_timeout = settings.idle_timeout;
-    let mut check = tokio::time::interval(SELF_CHECK_EVERY.min(idle_timeout));
+    let idle_timeout = || asked_idle_timeout.unwrap_or_else(|| daemon.config().daemon.idle_timeout);
+    let mut check = tokio::time::interval(SELF_CHECK_EVERY.min(idle_timeout()));
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             accepted = binding.accept() => match accepted {
-                Ok(stream) => welcome(daemon, stream, settings.connections_max),
+                Ok(stream) => welcome(daemon, stream, limits.connections_max),
                 Err(error) => {
                     // No descriptor is left, most likely: those who are served go on being so.
                     tracing::warn!("cannot accept a connection: {error}");
@@ -235,7 +239,7 @@ async fn listen(
                 }
             },
             _ = check.tick() => {
-                look_after(daemon, &mut binding, ownership, idle_timeout);
+                look_after(daemon, &mut binding, ownership, idle_timeout());
             }
             _ = daemon.stop.requested() => return binding,
         }

@@ -5,22 +5,33 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, reload};
 
 /// A log longer than this is put aside, in the place of the one put aside before.
 const LOG_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Decides how much is logged from now on.
+pub(crate) struct LogHandle(reload::Handle<LevelFilter, Registry>);
+
+impl LogHandle {
+    pub(crate) fn set_level(&self, level: LevelFilter) {
+        // It fails where nobody logs any more.
+        let _ = self.0.modify(|now| *now = level);
+    }
+}
+
 /// Starts logging to `path`, and to standard error if asked.
-pub(crate) fn start(path: &Path, to_stderr: bool) -> io::Result<()> {
+pub(crate) fn start(path: &Path, to_stderr: bool, level: LevelFilter) -> io::Result<LogHandle> {
     let log = CappedLog::open(path.to_owned(), LOG_BYTES_MAX)?;
     let writer = Writer { log: Mutex::new(log), to_stderr };
-    tracing_subscriber::fmt()
-        .with_writer(writer)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(tracing::Level::INFO)
-        .init();
-    Ok(())
+    let (filter, handle) = reload::Layer::new(level);
+    let lines = fmt::layer().with_writer(writer).with_ansi(false).with_target(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    Ok(LogHandle(handle))
 }
 
 struct Writer {

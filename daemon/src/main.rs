@@ -16,6 +16,7 @@ mod registries;
 mod registry;
 mod serve;
 mod session;
+mod settings;
 mod snapshot;
 mod subscription;
 mod subscriptions;
@@ -29,7 +30,7 @@ use argus_proto::error::Error;
 use argus_store::Paths;
 
 use crate::daemon::{Daemon, VERSION};
-use crate::lifecycle::{Ownership, Settings};
+use crate::lifecycle::{Limits, Ownership, Plan};
 use crate::options::{Options, Parsed};
 
 /// The most threads for long listings and for asking watchers; further work waits for one.
@@ -67,16 +68,18 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let descriptors = platform::raise_descriptor_limit();
     let lent = platform::lent_socket(&paths.socket())?;
     let ownership = Ownership::take(paths.clone(), options.replace, lent)?;
-    log::start(&paths.log(), !options.detached)?;
-    let mut settings = Settings::for_descriptors(descriptors);
-    settings.idle_timeout =
-        options.idle_timeout.unwrap_or(settings.idle_timeout).max(lifecycle::IDLE_TIMEOUT_MIN);
+    let settings = settings::start(&paths)?;
+    let level = settings::level(&settings.borrow().config);
+    let log = log::start(&paths.log(), !options.detached, level)?;
+    let limits = Limits::for_descriptors(descriptors);
+    let idle_timeout = options.idle_timeout.map(|time| time.max(lifecycle::IDLE_TIMEOUT_MIN));
+    let plan = Plan { limits, settings, log, idle_timeout };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(WORK_THREADS_MAX)
         .enable_all()
         .build()?;
-    let ended = runtime
-        .block_on(lifecycle::run(ownership, settings, |daemon| report_ready(options, daemon)));
+    let ended =
+        runtime.block_on(lifecycle::run(ownership, plan, |daemon| report_ready(options, daemon)));
     if let Err(error) = &ended {
         tracing::error!("{error:#}");
     }

@@ -16,7 +16,7 @@ use argus_proto::engine;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::merge::merge;
 use argus_proto::method::Heartbeat;
-use argus_store::Source;
+use argus_store::{RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 use crate::commit::{Done, EndOnPanic, Job, Memory, Pending};
@@ -63,6 +63,8 @@ pub(crate) struct Owner {
     /// Who waits for a look at the file that has not begun, and for the one under way.
     lookers: Vec<oneshot::Sender<()>>,
     looking: Vec<oneshot::Sender<()>>,
+    /// What the collection is to be described as, when no job is under way.
+    description: Option<(Box<RegistryFile>, Arc<Collection>)>,
     finish: Option<oneshot::Sender<()>>,
 }
 
@@ -94,6 +96,7 @@ impl Owner {
             looks_before_mending: LOOKS_BEFORE_MENDING,
             lookers: Vec::new(),
             looking: Vec::new(),
+            description: None,
             finish: None,
         }
     }
@@ -137,7 +140,9 @@ impl Owner {
             while let Ok(message) = inbox.try_recv() {
                 self.take(message);
             }
-            if !self.waiting.is_empty() || self.finish.is_some() {
+            if self.description.is_some() {
+                self.start_job(Start::Describe);
+            } else if !self.waiting.is_empty() || self.finish.is_some() {
                 self.start_job(Start::Commit);
             } else if !self.lookers.is_empty() {
                 self.start_job(Start::Look);
@@ -174,6 +179,7 @@ impl Owner {
             Message::Done(done) => self.take_done(*done),
             Message::ProcessEnd { id, pid } => self.vigil.note_end(&id, pid, Instant::now()),
             Message::Look(reply) => self.lookers.push(reply),
+            Message::Describe(file, collection) => self.description = Some((file, collection)),
             Message::Finish(reply) => {
                 self.finish = Some(reply);
                 self.show_at = self.show_at.map(|_| Instant::now());
@@ -236,6 +242,10 @@ impl Owner {
         let job = match start {
             Start::Look => Job::Look(self.base.clone()),
             Start::Mend => Job::Mend(self.base.clone()),
+            Start::Describe => match self.description.take() {
+                Some((file, collection)) => Job::Describe(file, collection, self.base.clone()),
+                None => return,
+            },
             Start::Commit => {
                 let suspects = self.vigil.suspects(Instant::now());
                 let is_ahead = self.unwritten_since.is_some();
@@ -262,6 +272,12 @@ impl Owner {
         self.job_under_way = false;
         if let Some(latency) = done.latency {
             self.shared.latencies.note(latency);
+        }
+        let is_described = done.described.is_some();
+        if let Some((path, collection)) = done.described {
+            self.vigil = self.vigil.renewed(&collection, Instant::now());
+            self.collection = collection.clone();
+            (self.snapshot.path, self.snapshot.collection) = (path, collection);
         }
         if let Some(problem) = done.problem {
             self.note_problem(problem);
@@ -291,9 +307,16 @@ impl Owner {
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
             let merged = merge(&self.base, &disk, memory);
-            self.vigil.follow(memory, &merged, Instant::now());
+            if !is_described {
+                self.vigil.follow(memory, &merged, Instant::now());
+            }
             self.snapshot.document = merged;
             self.base = disk;
+        }
+        if is_described {
+            // Who judges by other rules knows nobody yet.
+            let nobody = Document::empty(&self.collection);
+            self.vigil.follow(&nobody, &self.snapshot.document, Instant::now());
         }
         self.vigil.note_judgement(&done.suspects, done.could_write, Instant::now());
         // At the end a disk that takes nothing would be asked for ever.
@@ -357,6 +380,7 @@ enum Start {
     Commit,
     Look,
     Mend,
+    Describe,
 }
 
 /// Tells a watcher that it is not to announce itself again.

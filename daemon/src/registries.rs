@@ -1,10 +1,12 @@
 //! The registries of all collections, each with a file, locks and an owner of its own: what is wrong
-//! with one is nothing to the others. One is opened when it is first asked for.
+//! with one is nothing to the others. One is opened when it is first asked for, or when there is something
+//! to be done about it that nobody asks for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use argus_proto::collection::Catalog;
+use argus_config::Config;
+use argus_proto::collection::{Catalog, Collection, Layout};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::CommitLatency;
 use argus_store::lockfile::StaleAfter;
@@ -15,24 +17,53 @@ use crate::registry::{Registry, Shared};
 
 /// All collections of one daemon.
 pub(crate) struct Registries {
-    catalog: Catalog,
     paths: Paths,
-    stale_after: StaleAfter,
     shared: Shared,
     /// Nobody waits in here: opening one reads its file, once.
-    open: Mutex<BTreeMap<String, Registry>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    described: Described,
+    open: BTreeMap<String, Registry>,
+}
+
+/// What the settings say about files.
+struct Described {
+    catalog: Catalog,
+    stale_after: StaleAfter,
+}
+
+impl Described {
+    fn by(config: &Config) -> Self {
+        let stale_after =
+            StaleAfter { unnamed: config.lock.stale_unnamed, named: config.lock.stale_named };
+        Described { catalog: config.collections.clone(), stale_after }
+    }
+
+    fn file(&self, paths: &Paths, collection: &Arc<Collection>) -> Result<RegistryFile> {
+        let paths = paths.beside_registry(collection.file.as_deref())?;
+        Ok(RegistryFile::new(paths, collection.clone(), self.stale_after).for_owner())
+    }
+
+    /// Those that have to be looked after though nobody asks for them.
+    fn unasked(&self) -> Vec<String> {
+        let first = self.catalog.iter().take(1);
+        let is_unasked = |collection: &&Arc<Collection>| {
+            collection.ttl.is_some() || collection.layout == Layout::Directory
+        };
+        let others = self.catalog.iter().skip(1).filter(is_unasked);
+        first.chain(others).map(|collection| collection.name.clone()).collect()
+    }
 }
 
 impl Registries {
-    /// Opens the first of them, the registry itself.
-    pub(crate) fn start(
-        catalog: Catalog,
-        paths: Paths,
-        stale_after: StaleAfter,
-        shared: Shared,
-    ) -> Result<Self> {
-        let registries = Registries { catalog, paths, stale_after, shared, open: Mutex::default() };
+    /// Opens the first of them, the registry itself, and those that have to be looked after.
+    pub(crate) fn start(config: &Config, paths: Paths, shared: Shared) -> Result<Self> {
+        let state = State { described: Described::by(config), open: BTreeMap::new() };
+        let registries = Registries { paths, shared, state: Mutex::new(state) };
         registries.registry(None)?;
+        registries.open_unasked();
         Ok(registries)
     }
 
@@ -41,19 +72,65 @@ impl Registries {
     /// # Errors
     /// `E_USAGE` where there is no such collection.
     pub(crate) fn registry(&self, name: Option<&str>) -> Result<Registry> {
-        let collection = self.catalog.named(name)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(registry) = open.get(&collection.name) {
+        let mut state = self.state();
+        let collection = state.described.catalog.named(name)?.clone();
+        if let Some(registry) = state.open.get(&collection.name) {
             return Ok(registry.clone());
         }
-        let paths = self.paths.beside_registry(collection.file.as_deref())?;
-        let file = RegistryFile::new(paths, collection.clone(), self.stale_after).for_owner();
+        let file = state.described.file(&self.paths, &collection)?;
         let started = Registry::start(file, collection.clone(), self.shared.clone());
         let registry = started.map_err(|error| {
             Error::new(Code::Io, format!("cannot open {}: {error}", collection.name))
         })?;
-        open.insert(collection.name.clone(), registry.clone());
+        state.open.insert(collection.name.clone(), registry.clone());
         Ok(registry)
+    }
+
+    /// Goes on with other settings. Who follows a collection that there is no more is told so.
+    pub(crate) async fn follow(&self, config: &Config) {
+        let (changed, ended) = self.note(Described::by(config));
+        for (registry, file, collection) in changed {
+            registry.describe(file, collection).await;
+        }
+        join_all(ended.iter().map(Registry::finish)).await;
+        // Those who follow one of these look when anything changes.
+        self.shared.pulse.changes.send_replace(());
+        self.open_unasked();
+    }
+
+    /// Which registries are described otherwise now, and which are not there any more.
+    fn note(
+        &self,
+        now: Described,
+    ) -> (Vec<(Registry, RegistryFile, Arc<Collection>)>, Vec<Registry>) {
+        let mut state = self.state();
+        let before = std::mem::replace(&mut state.described, now);
+        let State { described, open } = &mut *state;
+        let (mut changed, mut ended) = (Vec::new(), Vec::new());
+        open.retain(|name, registry| {
+            let Ok(collection) = described.catalog.named(Some(name)) else {
+                ended.push(registry.clone());
+                return false;
+            };
+            let is_same = before.catalog.named(Some(name)).is_ok_and(|was| was == collection)
+                && before.stale_after == described.stale_after;
+            match described.file(&self.paths, collection) {
+                Ok(_) if is_same => {}
+                Ok(file) => changed.push((registry.clone(), file, collection.clone())),
+                Err(error) => tracing::error!("cannot go on with {name}: {}", error.message),
+            }
+            true
+        });
+        (changed, ended)
+    }
+
+    fn open_unasked(&self) {
+        let names = self.state().described.unasked();
+        for name in names {
+            if let Err(error) = self.registry(Some(&name)) {
+                tracing::error!("{}", error.message);
+            }
+        }
     }
 
     /// How many writes there were, and how long the last of them took.
@@ -63,12 +140,17 @@ impl Registries {
 
     /// Those that are open.
     pub(crate) fn open(&self) -> Vec<Registry> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.state().open.values().cloned().collect()
     }
 
     /// Lets each write what it has in memory only. They take nothing afterwards.
     pub(crate) async fn finish(&self) {
         let open = self.open();
         join_all(open.iter().map(Registry::finish)).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is changed in there is changed by single steps that cannot panic in between.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use argus_presence::{ThisMachine, clock};
+use argus_presence::ThisMachine;
 use argus_proto::collection::Collection;
 use argus_proto::cursor::Cursor;
 use argus_proto::document::Document;
@@ -38,6 +38,8 @@ pub(crate) enum Message {
     },
     /// Look at the file now, and say so when that is done.
     Look(oneshot::Sender<()>),
+    /// The collection is described otherwise from now on; the file is to be read anew.
+    Describe(Box<RegistryFile>, Arc<Collection>),
     /// Write what is in memory only, and end.
     Finish(oneshot::Sender<()>),
 }
@@ -45,8 +47,7 @@ pub(crate) enum Message {
 /// The way to a collection's registry. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Registry {
-    pub(crate) collection: Arc<Collection>,
-    path: Arc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) epoch: Arc<str>,
     messages: mpsc::Sender<Message>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -81,9 +82,10 @@ impl Registry {
             }
         };
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
-        let path: Arc<str> = file.paths().registry().to_string_lossy().into();
+        let path = path_of(&file);
+        let name = collection.name.as_str().into();
         let jobs = commit::start(file, collection.clone(), messages.clone())?;
-        let snapshot = Snapshot::new(document, problem);
+        let snapshot = Snapshot::new(collection.clone(), path, document, problem);
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
         let vigil =
@@ -91,7 +93,7 @@ impl Registry {
         let epoch = shared.epoch.clone();
         let owner = Owner::new(collection.clone(), shared, jobs, publisher, vigil);
         tokio::spawn(owner.run(inbox));
-        Ok(Registry { collection, path, epoch, messages, snapshots })
+        Ok(Registry { name, epoch, messages, snapshots })
     }
 
     /// What readers see now.
@@ -101,10 +103,11 @@ impl Registry {
 
     /// How much there is.
     pub(crate) fn status(&self) -> CollectionStatus {
-        let records = &self.snapshot().document.records;
+        let snapshot = self.snapshot();
+        let records = &snapshot.document.records;
         CollectionStatus {
-            name: self.collection.name.clone(),
-            file: self.path.to_string(),
+            name: self.name.to_string(),
+            file: snapshot.path.to_string(),
             records: records.len() as u64,
             bytes: records.file_bytes() as u64,
         }
@@ -121,14 +124,14 @@ impl Registry {
         cursor(&self.epoch, revision)
     }
 
-    /// What a rule may know, at this moment.
-    pub(crate) fn context(&self, caller: u32) -> Context<'_> {
-        context(&self.collection, clock::wall_ms(), caller)
+    /// Whether it has ended: nothing is told any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.messages.is_closed()
     }
 
     /// The records of a snapshot.
     pub(crate) fn list(&self, list: &List, snapshot: &Snapshot, caller: u32) -> Listing {
-        let mut listing = list.answer(&snapshot.document, self.context(caller));
+        let mut listing = list.answer(&snapshot.document, snapshot.context(caller));
         listing.cursor = Some(self.cursor(snapshot.revision));
         listing.warnings = snapshot.warnings();
         listing
@@ -160,6 +163,12 @@ impl Registry {
         }
     }
 
+    /// Goes on with another description, and with the file that it says.
+    pub(crate) async fn describe(&self, file: RegistryFile, collection: Arc<Collection>) {
+        // One that is ending needs none.
+        let _ = self.messages.send(Message::Describe(Box::new(file), collection)).await;
+    }
+
     /// Writes everything that is in memory only. The registry takes nothing afterwards.
     pub(crate) async fn finish(&self) {
         let (reply, finished) = oneshot::channel();
@@ -177,6 +186,11 @@ impl Registry {
         self.messages.send(message).await.map_err(|_| ending())?;
         answer.await.map_err(|_| ending())?
     }
+}
+
+/// Where a file is, as clients are told.
+pub(crate) fn path_of(file: &RegistryFile) -> Arc<str> {
+    file.paths().registry().to_string_lossy().into()
 }
 
 /// Where a collection stands, as clients are told.

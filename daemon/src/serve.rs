@@ -102,7 +102,7 @@ async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<An
     let newer_format = snapshot.newer_format().cloned();
     let answer = match &call.request {
         Request::Get(get) => {
-            get.answer(&snapshot.document, registry.context(caller)).map(Answer::Get)
+            get.answer(&snapshot.document, snapshot.context(caller)).map(Answer::Get)
         }
         Request::List(list) => {
             let (registry, list) = (registry.clone(), list.clone());
@@ -132,7 +132,8 @@ fn time_left(deadline: Option<u64>) -> Duration {
 }
 
 fn limits(daemon: &Daemon, deadline: Option<u64>, peer: &Peer) -> Limits {
-    let lock_wait = daemon.lock_wait.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
+    let lock_wait = daemon.config().lock.wait;
+    let lock_wait = lock_wait.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
     let stream = peer.stream.clone();
     Limits {
         deadline,
@@ -160,7 +161,7 @@ async fn resolve_watcher(
     deadline: Option<u64>,
 ) -> Result<Answer> {
     let snapshot = registry.snapshot();
-    let candidates = match request.start(&snapshot.document, registry.context(caller))? {
+    let candidates = match request.start(&snapshot.document, snapshot.context(caller))? {
         Resolution::Done(resolved) => return Ok(Answer::Resolve(resolved)),
         Resolution::Probe(candidates) => candidates,
     };

@@ -1,13 +1,18 @@
 //! What readers see: a whole and durable state, but for the time of the last heartbeat.
 
+use std::sync::Arc;
+
+use argus_presence::clock;
+use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::Change;
+use argus_proto::engine::{Change, Context};
 use argus_proto::error::{Code, Error};
 use argus_proto::method::Warning;
 use argus_store::{Recovery, Source};
 use imbl::Vector;
 
 use crate::backlog::Waiting;
+use crate::registry::context;
 
 /// How many changes are kept for those who come back with a cursor.
 const CHANGES_KEPT_MAX: usize = 4096;
@@ -17,6 +22,10 @@ const INCIDENTS_MAX: usize = 16;
 /// A state of the collection. A copy shares everything with the original.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
+    /// What the document is one of.
+    pub(crate) collection: Arc<Collection>,
+    /// The file that it is kept in.
+    pub(crate) path: Arc<str>,
     pub(crate) document: Document,
     /// How many changes this life of the daemon has seen.
     pub(crate) revision: u64,
@@ -32,8 +41,15 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// The first of a daemon's life.
-    pub(crate) fn new(document: Document, problem: Option<(Error, Source)>) -> Self {
+    pub(crate) fn new(
+        collection: Arc<Collection>,
+        path: Arc<str>,
+        document: Document,
+        problem: Option<(Error, Source)>,
+    ) -> Self {
         Snapshot {
+            collection,
+            path,
             document,
             revision: 0,
             changes: Vector::new(),
@@ -41,6 +57,11 @@ impl Snapshot {
             unwritable: None,
             incidents: Vec::new(),
         }
+    }
+
+    /// What a rule may know, at this moment.
+    pub(crate) fn context(&self, caller: u32) -> Context<'_> {
+        context(&self.collection, clock::wall_ms(), caller)
     }
 
     /// Counts and keeps a change.

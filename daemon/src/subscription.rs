@@ -96,7 +96,7 @@ impl Subscription {
         let now = Instant::now();
         let snapshot = self.registry.snapshot();
         self.has_gap |= self.seen < snapshot.kept_from();
-        let event = if self.is_overfull {
+        let event = if self.is_overfull || self.registry.has_ended() {
             // Told up to there: that is where it can be resumed.
             self.event(EventKind::Closed, self.told)
         } else if self.has_gap {
@@ -147,7 +147,7 @@ impl Subscription {
 
     /// Whether its last event has been told.
     pub(crate) fn has_ended(&self) -> bool {
-        self.is_overfull
+        self.is_overfull || self.registry.has_ended()
     }
 
     pub(crate) fn is_about_heartbeats(&self) -> bool {
@@ -192,13 +192,13 @@ impl Subscription {
     }
 
     fn records(&self, snapshot: &Snapshot) -> Vec<Listed> {
-        let context = self.registry.context(0);
+        let context = snapshot.context(0);
         let all = snapshot.document.records.iter().filter(|(id, _)| self.concerns(id));
         all.map(|(id, record)| Listed::new(id, record, context)).collect()
     }
 
     fn event(&self, kind: EventKind, revision: u64) -> Event {
-        let name = &self.registry.collection.name;
+        let name = &self.registry.name;
         let event = Event::new(kind, name, self.registry.cursor(revision), revision);
         Event { subscription: self.number, ..event }
     }

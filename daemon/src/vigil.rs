@@ -92,6 +92,13 @@ impl Vigil {
         }
     }
 
+    /// One that knows nobody yet, for a collection that is described otherwise.
+    pub(crate) fn renewed(&self, collection: &Collection, now: Instant) -> Self {
+        let watching = self.watched.values().filter(|watched| watched.watch.is_some()).count();
+        let descriptors = self.descriptors_left + watching;
+        Vigil::new(collection, descriptors, self.messages.clone(), now)
+    }
+
     /// Takes note of how the records have changed.
     pub(crate) fn follow(&mut self, before: &Document, after: &Document, now: Instant) {
         if self.ttl.is_none() {

@@ -10,7 +10,7 @@ use crate::schema::Schema;
 /// The description of a collection: a named map of JSON records in one JSON file.
 ///
 /// Nothing knows a collection by name; everything that differs stands here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
     /// Its name, as in `-c NAME`.
     pub name: String,

@@ -1,0 +1,98 @@
+//! The settings that this daemon runs on, and what follows when they change.
+//!
+//! A thread looks at `config.yaml`: its disk may hang, and then nothing else does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argus_config::{Config, Loader, LogLevel};
+use argus_proto::error::Error;
+use argus_proto::method::Warning;
+use argus_store::Paths;
+use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
+
+use crate::daemon::Daemon;
+use crate::log::LogHandle;
+
+/// How often the file is looked at. The promise is 1 s.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The settings at a moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) config: Arc<Config>,
+    /// What is wrong with the file, which then says something else.
+    problem: Option<Error>,
+}
+
+impl Settings {
+    /// As a warning for people.
+    pub(crate) fn warning(&self) -> Option<Warning> {
+        let problem = self.problem.as_ref()?;
+        let message =
+            format!("{}\ngoing on with the settings before, or the defaults", problem.message);
+        Some(Warning { code: problem.code, message })
+    }
+
+    fn of(loader: &Loader) -> Self {
+        Settings {
+            config: loader.current().clone(),
+            problem: loader.problem().cloned().map(Error::from),
+        }
+    }
+}
+
+/// Reads the settings, and goes on looking whether they change.
+pub(crate) fn start(paths: &Paths) -> std::io::Result<watch::Receiver<Settings>> {
+    let registry = paths.registry();
+    let mut loader = Loader::new(argus_config::locate(registry), registry.to_owned());
+    let (publisher, settings) = watch::channel(Settings::of(&loader));
+    std::thread::Builder::new().name("settings".into()).spawn(move || {
+        while !publisher.is_closed() {
+            std::thread::sleep(LOOK_EVERY);
+            if loader.look() {
+                publisher.send_replace(Settings::of(&loader));
+            }
+        }
+    })?;
+    Ok(settings)
+}
+
+/// Carries out each change of the settings.
+pub(crate) async fn follow(
+    daemon: Arc<Daemon>,
+    mut settings: watch::Receiver<Settings>,
+    log: LogHandle,
+) {
+    while settings.changed().await.is_ok() {
+        let now = settings.borrow_and_update().clone();
+        log.set_level(level(&now.config));
+        if now.problem.is_none() {
+            tracing::info!("going on with other settings");
+        }
+        tell(&now);
+        daemon.registries.follow(&now.config).await;
+    }
+}
+
+/// Says what is wrong with the settings.
+pub(crate) fn tell(settings: &Settings) {
+    if let Some(warning) = settings.warning() {
+        tracing::warn!("{}", warning.message);
+    }
+    for notice in settings.config.notices() {
+        tracing::warn!("`{}` has no effect: {}", notice.key, notice.message);
+    }
+}
+
+/// How much is logged.
+pub(crate) fn level(config: &Config) -> LevelFilter {
+    match config.daemon.log_level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
