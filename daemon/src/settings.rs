@@ -30,9 +30,13 @@ impl Settings {
     /// As a warning for people.
     pub(crate) fn warning(&self) -> Option<Warning> {
         let problem = self.problem.as_ref()?;
-        let message =
-            format!("{}\ngoing on with the settings before, or the defaults", problem.message);
-        Some(Warning { code: problem.code, message })
+        let (first, others) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
+        let more = match others.lines().count() {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        let instead = "going on with the last settings that were right; see: argus config check";
+        Some(Warning { code: problem.code, message: format!("{first}{more}; {instead}") })
     }
 
     fn of(loader: &Loader) -> Self {
