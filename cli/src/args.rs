@@ -85,6 +85,9 @@ pub(crate) enum Command {
     /// Start, stop and look at the daemon
     #[command(subcommand)]
     Daemon(Daemon),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(Config),
     /// Print what a shell needs to complete commands and ids
     Completions(Completions),
     /// Print the manual page, of argus or of one of its verbs
@@ -352,6 +355,18 @@ pub(crate) enum Daemon {
     Install(Install),
     /// Take that back
     Uninstall(Install),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Config {
+    /// Print all settings, defaults included
+    Show,
+    /// Find out what is wrong with config.yaml
+    Check,
+    /// Print where config.yaml is, or would be
+    Path,
+    /// Print the JSON Schema of config.yaml
+    Schema,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]

@@ -93,6 +93,11 @@ impl Output {
         ExitCode::from(error.code.exit_code())
     }
 
+    /// Prints one of several things that are wrong, before the error that sums them up.
+    pub(crate) fn problem(self, message: &str) {
+        anstream::eprintln!("{}", printable(message));
+    }
+
     /// Prints what is wrong although the call succeeded.
     pub(crate) fn warning(self, message: &str) {
         anstream::eprintln!("{} {}", "warning:".yellow().bold(), printable(message));

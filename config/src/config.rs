@@ -205,6 +205,12 @@ impl Config {
     pub fn to_yaml(&self) -> String {
         crate::print::print(self)
     }
+
+    /// The same as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        // It was printed by this program as YAML that it reads itself.
+        serde_saphyr::from_str(&self.to_yaml()).unwrap_or_default()
+    }
 }
 
 /// A `config.yaml` on its way to settings.

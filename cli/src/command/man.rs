@@ -14,6 +14,9 @@ The registry: plain JSON, which any program may read.
 .TP
 .I ~/.argus/registry.json.d/
 Locks, socket and log of its daemon.
+.TP
+.I ~/.argus/config.yaml
+Settings. Everything has a default.
 .SH ENVIRONMENT
 .TP
 .B ARGUS_REGISTRY_PATH
@@ -24,6 +27,9 @@ The folder that holds registry.json.
 .TP
 .B ARGUS_DAEMON
 0 works on the file and starts no daemon; require fails rather than do so.
+.TP
+.B ARGUS_CONFIG
+The settings, where they are not beside registry.json.
 .TP
 .B ARGUSD
 The daemon's executable, where it does not stand beside argus.

@@ -2,6 +2,7 @@
 
 pub(crate) mod announce;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
 pub(crate) mod events;
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
     match &cli.command {
         Command::Completions(arguments) => return succeed(completions::run(arguments, output)),
         Command::Man(arguments) => return succeed(man::run(arguments, output)),
+        Command::Config(verb) => return succeed(config::run(&cli.global, *verb, output)),
         Command::Gate(arguments) => return Ok(platform::wait_at_gate(arguments)),
         _ => {}
     }
@@ -74,7 +76,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
-        Command::Completions(_) | Command::Man(_) | Command::Gate(_) => Ok(()),
+        Command::Completions(_) | Command::Man(_) | Command::Gate(_) | Command::Config(_) => Ok(()),
     };
     succeed(done)
 }
