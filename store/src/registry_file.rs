@@ -1,7 +1,6 @@
 //! A collection's file: read without a lock, changed under both.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +13,18 @@ use argus_proto::limits::FILE_BYTES_MAX;
 use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
-use crate::kernel_lock::{self, KernelLock, OWNER_LOCK, WRITE_LOCK};
-use crate::lockfile::{Lockfile, StaleAfter, Watch};
+use crate::kernel_lock::{self, OWNER_LOCK};
+use crate::lock::{Lock, Locker};
+use crate::lockfile::StaleAfter;
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
 use crate::recovery::{Damage, Recovery, Source};
-use crate::turn::Turn;
 use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
 const TORN_READS_MAX: u32 = 5;
 /// How often a write begins anew because somebody wrote without a lock meanwhile.
 const OVERTAKEN_MAX: u32 = 3;
-/// The name under which a lockfile is written before it is published.
-const PRIVATE_LOCKFILE: &str = "lockfile.new";
 const TORN_READ_PAUSE: Duration = Duration::from_millis(10);
 
 /// One collection's file, and what was last seen of it.
@@ -36,7 +33,7 @@ pub struct RegistryFile {
     paths: Paths,
     collection: Arc<Collection>,
     stale_after: StaleAfter,
-    watch: Watch,
+    locker: Locker,
     /// The registry whose daemon serves this file.
     served_with: Paths,
     /// It is that daemon's, who holds the owner lock.
@@ -46,8 +43,6 @@ pub struct RegistryFile {
     is_uncertain: bool,
     /// What could not be read, so that it is not read over and over.
     unreadable: Option<(Stamp, Unreadable)>,
-    folder: Option<Folder>,
-    debris_removed: bool,
     recoveries: Vec<Recovery>,
 }
 
@@ -111,13 +106,11 @@ impl RegistryFile {
             paths,
             collection,
             stale_after,
-            watch: Watch::default(),
+            locker: Locker::default(),
             is_owner: false,
             known: None,
             is_uncertain: false,
             unreadable: None,
-            folder: None,
-            debris_removed: false,
             recoveries: Vec::new(),
         }
     }
@@ -227,24 +220,12 @@ impl RegistryFile {
         wait: Duration,
         transaction: &mut impl Transaction,
     ) -> StoreResult<Committed> {
-        let mut wait = Wait::new(wait);
-        let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
-        let write_lock = self.write_lock(&mut wait)?;
-        let private = self.paths.folder().join(PRIVATE_LOCKFILE);
-        let lockfile = Lockfile::acquire(
-            &self.paths.lockfile(),
-            &private,
-            self.stale_after,
-            &mut self.watch,
-            &mut wait,
-        )?;
-        self.remove_debris_once();
+        let lock = self.locker.lock(&self.paths, self.stale_after, &mut Wait::new(wait))?;
         for _ in 0..OVERTAKEN_MAX {
-            if let Attempt::Ended(committed) = self.attempt(&lockfile, transaction)? {
+            if let Attempt::Ended(committed) = self.attempt(&lock, transaction)? {
                 return Ok(committed);
             }
         }
-        drop(write_lock);
         Err(StoreError::Locked {
             path: self.paths.registry().to_owned(),
             holder: "a program that writes it without a lock".to_owned(),
@@ -281,23 +262,8 @@ impl RegistryFile {
         self.update(wait, &mut Nothing).map(drop)
     }
 
-    /// Takes the kernel lock in the folder that is in place. It may be replaced during the wait,
-    /// and then the lock is nobody's.
-    fn write_lock(&mut self, wait: &mut Wait) -> StoreResult<KernelLock> {
-        loop {
-            let lock = KernelLock::acquire(self.checked_folder()?, WRITE_LOCK, wait)?;
-            if lock.is_in_place() {
-                return Ok(lock);
-            }
-        }
-    }
-
     /// Applies the transaction to what is there, and puts the result in its place.
-    fn attempt(
-        &mut self,
-        lockfile: &Lockfile,
-        transaction: &mut impl Transaction,
-    ) -> StoreResult<Attempt> {
+    fn attempt(&mut self, lock: &Lock, transaction: &mut impl Transaction) -> StoreResult<Attempt> {
         let stamp = self.stamp();
         let (current, damage) = self.current()?;
         let next = match transaction.apply(&current) {
@@ -321,14 +287,7 @@ impl RegistryFile {
         let path = self.paths.registry().to_owned();
         let mode_max = self.collection.mode;
         let prepared = atomic::prepare(&path, text.as_bytes(), replaced.as_ref(), mode_max)?;
-        lockfile.refresh();
-        if !lockfile.is_own() {
-            return Err(StoreError::Locked {
-                path: self.paths.lockfile(),
-                holder: "a program that took it from us".to_owned(),
-                age: None,
-            });
-        }
+        lock.check_own()?;
         if self.stamp() != stamp {
             return Ok(Attempt::Overtaken);
         }
@@ -402,29 +361,6 @@ impl RegistryFile {
         fs::metadata(self.paths.registry()).ok().as_ref().map(Stamp::of)
     }
 
-    /// The folder of locks, made at the first use and looked at again at each: it may have been
-    /// replaced, and then the locks in it are nobody's.
-    fn checked_folder(&mut self) -> StoreResult<&Folder> {
-        let folder = match self.folder.take() {
-            Some(folder) if folder.is_in_place() => folder,
-            _ => {
-                self.debris_removed = false;
-                Folder::create(&self.paths)?
-            }
-        };
-        Ok(self.folder.insert(folder))
-    }
-
-    /// Killed writers leave temporary files. Only under the lock: those of a living one look the
-    /// same.
-    fn remove_debris_once(&mut self) {
-        if !self.debris_removed {
-            // Finding that there is something that cannot be removed is not worth an error.
-            let _ = atomic::remove_debris(self.paths.registry());
-            self.debris_removed = true;
-        }
-    }
-
     /// What to go on with where the file cannot be used: the newer of what is in memory and of
     /// the last good copy. Memory may be from before others wrote.
     fn fallback(&self, may_use_last_good: bool) -> (Document, Source) {
@@ -485,30 +421,10 @@ fn read_file(
     path: &Path,
     collection: &Collection,
 ) -> StoreResult<(Option<(File, Stamp)>, Document)> {
-    let file = match platform::open_to_read(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, Document::empty(collection)));
-        }
-        Err(error) => return Err(StoreError::io("open", path)(error)),
+    let Some((file, meta, bytes)) = atomic::read_open(path)? else {
+        return Ok((None, Document::empty(collection)));
     };
-    let meta = file.metadata().map_err(StoreError::io("look at", path))?;
-    if !meta.is_file() {
-        return Err(StoreError::Io {
-            operation: "read",
-            path: path.to_owned(),
-            source: io::Error::other("it is not a regular file"),
-        });
-    }
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
-    if meta.len() > FILE_BYTES_MAX as u64 {
-        return Err(unreadable(Unreadable::TooLarge(meta.len())));
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    (&file)
-        .take(FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(StoreError::io("read", path))?;
     let document = Document::parse(&bytes, collection).map_err(unreadable)?;
     Ok((Some((file, Stamp::of(&meta))), document))
 }
