@@ -55,13 +55,17 @@ fn process(task: &str, file: &Path) -> Child {
 
 /// As patient as it takes: the disk may be slow, and there are many.
 fn count(file: &Path) {
-    let options = LockOptions { wait: Duration::from_secs(60), ..LockOptions::default() };
-    let lock = Lock::acquire(file, options).expect("everyone's turn comes");
-    let counted = lock.update(Mode::Kept, |old| {
+    let count = |old: Option<&[u8]>| {
         let count: usize = String::from_utf8_lossy(old.unwrap_or(b"0")).parse().expect("a number");
         Some((count + 1).to_string().into_bytes())
-    });
-    assert_eq!(counted.expect("it can be written"), Committed::Written);
+    };
+    loop {
+        match update(file, Mode::Kept, count) {
+            Ok(counted) => return assert_eq!(counted, Committed::Written),
+            Err(StoreError::Locked { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 fn try_lock(file: &Path) -> StoreResult<Lock> {
