@@ -321,7 +321,7 @@ impl Client {
         let result = self.on_the_file(&request, until).await;
         match (result, reason) {
             (Err(error), Some(reason)) if sent && is_change(&request) => {
-                Err(after_no_answer(error, &reason))
+                Err(after_no_answer(&request, error, &reason))
             }
             (result, _) => result,
         }
@@ -358,7 +358,7 @@ impl Client {
                 // A daemon before this one may have carried it out all the same.
                 Ok(Err(error)) if sent && is_change(request) => {
                     let error = match &ended {
-                        Some(reason) => after_no_answer(error, reason),
+                        Some(reason) => after_no_answer(request, error, reason),
                         None => error,
                     };
                     return Reached::Answered(Err(error));
@@ -450,18 +450,32 @@ fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Err
 
 /// The daemon may have carried the change out before it went silent, and it could not be repeated, by
 /// the next daemon or on the file, which would have settled it.
-fn after_no_answer(error: Error, reason: &Error) -> Error {
+fn after_no_answer(request: &Request, error: Error, reason: &Error) -> Error {
     match error.code {
+        // What is in the way may be what the first attempt has made.
+        Code::Conflict if is_fenced(request) => unknown_after(error, reason),
         Code::Locked
         | Code::Io
         | Code::Permission
         | Code::Corrupt
         | Code::UnsupportedVersion
-        | Code::TooLarge => {
-            let unknown = unknown(&format!("{}; then: {}", reason.message, error.message));
-            Error { details: error.details, ..unknown }
-        }
+        | Code::TooLarge => unknown_after(error, reason),
         _ => error,
+    }
+}
+
+fn unknown_after(error: Error, reason: &Error) -> Error {
+    let unknown = unknown(&format!("{}; then: {}", reason.message, error.message));
+    Error { details: error.details, ..unknown }
+}
+
+/// Whether a change says what it expects to find.
+fn is_fenced(request: &Request) -> bool {
+    match request {
+        Request::Put(put) => put.if_match.is_some() || put.if_absent,
+        Request::Patch(patch) => patch.if_match.is_some() || patch.if_absent,
+        Request::Remove(remove) => remove.if_match.is_some(),
+        _ => false,
     }
 }
 
