@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::call::{Call, Kind, Method};
-use argus_proto::collection::Collection;
+use argus_proto::collection::Collection as Description;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::{CALL_TIMEOUT, REQUEST_DEADLINE};
 use argus_proto::method::*;
@@ -28,6 +28,7 @@ use crate::route::Route;
 use crate::spawn;
 use crate::status::Overview;
 use crate::subscription::Subscription;
+use crate::typed::Collection;
 
 /// A way to one registry. Cheap to clone; clones share their connection.
 ///
@@ -41,7 +42,7 @@ pub struct Client {
 struct Inner {
     options: Options,
     paths: Paths,
-    link: Link,
+    link: Arc<Link>,
     direct: Direct,
     route: watch::Sender<Route>,
 }
@@ -67,7 +68,7 @@ impl Client {
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
         let direct = Direct::new(paths.clone(), &options)?;
-        let link = Link::new(paths.clone(), &options);
+        let link = Arc::new(Link::new(paths.clone(), &options));
         let route = watch::Sender::new(Route::direct(None));
         Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
     }
@@ -78,6 +79,24 @@ impl Client {
     /// As [`Options::from_env`] and [`Client::new`].
     pub fn from_env() -> Result<Self> {
         Client::new(Options::from_env()?)
+    }
+
+    /// One collection of the registry, whose records are read and written as values of a type. Shares
+    /// the connection of this client, whichever collection that works with itself.
+    ///
+    /// # Errors
+    /// `E_USAGE` where there is no such collection.
+    pub fn collection<T>(&self, name: &str) -> Result<Collection<T>> {
+        Ok(Collection::new(self.for_collection(name)?))
+    }
+
+    fn for_collection(&self, name: &str) -> Result<Self> {
+        let inner = &self.inner;
+        let options = Options { collection: Some(name.to_owned()), ..inner.options.clone() };
+        let direct = Direct::new(inner.paths.clone(), &options)?;
+        let (paths, link) = (inner.paths.clone(), inner.link.clone());
+        let route = inner.route.clone();
+        Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
     }
 
     /// Which way the last call went. Before the first it says `Direct`.
@@ -278,8 +297,8 @@ impl Client {
         self.inner.direct.clone()
     }
 
-    /// The collection that this client works with.
-    pub fn collection(&self) -> &Collection {
+    /// What the collection is that this client works with.
+    pub fn description(&self) -> &Description {
         self.inner.direct.collection()
     }
 

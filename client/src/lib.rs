@@ -15,6 +15,9 @@
 //! # }
 //! ```
 //!
+//! A [`Collection`] reads and writes the records of one collection as values of a type of the
+//! program's own.
+//!
 //! [`Client`] is asynchronous and needs a tokio runtime; [`blocking::Client`] is the same for
 //! programs without one.
 
@@ -33,6 +36,7 @@ mod route;
 mod spawn;
 mod status;
 mod subscription;
+mod typed;
 mod watcher;
 
 pub use announcement::{Announcement, announcement};
@@ -48,4 +52,5 @@ pub use route::{Route, Way};
 pub use spawn::daemon_executable;
 pub use status::Overview;
 pub use subscription::Subscription;
+pub use typed::{Collection, Entry, Invalid, Listing};
 pub use watcher::{Standing, Watcher};

@@ -171,7 +171,7 @@ impl Subscription {
         self.subscribe.since = Some(subscribed.cursor.clone());
         let revision = subscribed.revision();
         if let Some(records) = subscribed.records {
-            let collection = &self.client.collection().name;
+            let collection = &self.client.description().name;
             let event = Event::new(EventKind::Resync, collection, subscribed.cursor, revision);
             self.arrived.push_back(Event { records: Some(records), ..event });
         }

@@ -26,5 +26,6 @@ mod storm;
 mod strangers;
 mod takeover;
 mod top;
+mod typed;
 mod waiting;
 mod watcher;
