@@ -1,5 +1,6 @@
 //! The client for programs without an asynchronous runtime: the same calls, which wait.
 
+mod mirror;
 mod typed;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::options::Options;
 use crate::route::Route;
 use crate::status::Overview;
 
+pub use mirror::Mirror;
 pub use typed::Collection;
 
 /// A way to one registry. Its methods wait for their answer; several threads may call at once.

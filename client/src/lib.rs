@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A [`Collection`] reads and writes the records of one collection as values of a type of the
-//! program's own.
+//! program's own, and a [`Mirror`] keeps them in memory for readers that must never wait.
 //!
 //! [`Client`] is asynchronous and needs a tokio runtime; [`blocking::Client`] is the same for
 //! programs without one.
@@ -28,6 +28,7 @@ mod connection;
 mod direct;
 mod handshake;
 mod link;
+mod mirror;
 mod options;
 mod platform;
 mod polling;
@@ -46,6 +47,7 @@ pub use argus_proto::event::{Event, EventKind};
 pub use argus_proto::method;
 pub use argus_proto::presence::State;
 pub use client::Client;
+pub use mirror::{Mirror, Snapshot};
 pub use options::{Mode, Options};
 pub use probe::Probe;
 pub use route::{Route, Way};

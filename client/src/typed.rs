@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::json::{JsonText, Object};
-use argus_proto::method::{Found, List, Listed, Patch, Put, Remove, Warning, Written};
+use argus_proto::method::{Found, List, Listed, Patch, Put, Remove, Subscribe, Warning, Written};
 use argus_proto::precondition::Precondition;
 use argus_proto::record::Damage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
+use crate::mirror::Mirror;
 
 /// How often a change is begun, at most, where somebody else changes the record each time.
 const ATTEMPTS_MAX: u32 = 40;
@@ -237,6 +238,19 @@ impl<T: Serialize + DeserializeOwned + Send + Sync> Collection<T> {
     /// As [`Collection::remove`]; `E_CONFLICT` where the record is another.
     pub async fn remove_if(&self, id: &str, etag: &str) -> Result<bool> {
         self.remove_where(id, Some(etag.to_owned())).await
+    }
+
+    /// Keeps a copy of all records in memory, for readers that must not wait for anything, and
+    /// follows the collection from a task of its own. Returns when the copy is there.
+    ///
+    /// # Errors
+    /// Why nothing can be read: `E_UNREACHABLE` and `E_TIMEOUT` where only the daemon may be asked,
+    /// `E_IO`, `E_PERMISSION`, `E_UNSUPPORTED_VERSION`.
+    pub async fn mirror(&self) -> Result<Mirror<T>>
+    where
+        T: 'static,
+    {
+        Mirror::follow(self.client.subscribe(Subscribe::default())).await
     }
 
     async fn found(&self, id: &str) -> Result<Option<Found>> {

@@ -5,7 +5,7 @@ use argus_proto::method::Written;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Client;
+use super::{Client, Mirror};
 use crate::typed::{Entry, Listing};
 
 /// See [`Collection`](crate::Collection). Several threads may use it at once.
@@ -91,5 +91,16 @@ impl<'a, T: Serialize + DeserializeOwned + Send + Sync> Collection<'a, T> {
     /// As there.
     pub fn remove_if(&self, id: &str, etag: &str) -> Result<bool> {
         self.client.wait(self.collection.remove_if(id, etag))
+    }
+
+    /// See [`Collection::mirror`](crate::Collection::mirror). It follows from a thread of its own.
+    ///
+    /// # Errors
+    /// As there; `E_IO` where no thread can be started.
+    pub fn mirror(&self) -> Result<Mirror<'a, T>>
+    where
+        T: 'static,
+    {
+        Mirror::start(self.client, self.collection.client().options().clone())
     }
 }

@@ -14,6 +14,7 @@ mod files;
 mod lifecycle;
 mod limits;
 mod locks;
+mod mirror;
 mod old_faults;
 mod paths;
 mod presence;
