@@ -1,5 +1,8 @@
 //! The client for programs without an asynchronous runtime: the same calls, which wait.
 
+mod mirror;
+mod typed;
+
 use std::time::Duration;
 
 use argus_proto::call::Method;
@@ -13,6 +16,9 @@ use tokio::sync::watch;
 use crate::options::Options;
 use crate::route::Route;
 use crate::status::Overview;
+
+pub use mirror::Mirror;
+pub use typed::Collection;
 
 /// A way to one registry. Its methods wait for their answer; several threads may call at once.
 ///
@@ -99,10 +105,7 @@ impl Client {
     /// # Errors
     /// As there; `E_IO` where the system gives no descriptors for a runtime.
     pub fn new(options: Options) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(Code::Io, format!("cannot start a runtime: {error}")))?;
+        let runtime = runtime()?;
         Ok(Client { client: crate::Client::new(options)?, runtime: Some(runtime) })
     }
 
@@ -123,6 +126,14 @@ impl Client {
         M::Result: Send,
     {
         self.wait(self.client.call(params))
+    }
+
+    /// See [`Client::collection`](crate::Client::collection).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn collection<T>(&self, name: &str) -> Result<Collection<'_, T>> {
+        Ok(Collection::new(self, self.client.collection(name)?))
     }
 
     /// See [`Client::subscribe`](crate::Client::subscribe).
@@ -194,4 +205,11 @@ impl Drop for Client {
             runtime.shutdown_background();
         }
     }
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(Code::Io, format!("cannot start a runtime: {error}")))
 }

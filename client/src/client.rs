@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use argus_proto::call::{Call, Kind, Method};
-use argus_proto::collection::Collection;
+use argus_proto::collection::Collection as Description;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::limits::{CALL_TIMEOUT, REQUEST_DEADLINE};
 use argus_proto::method::*;
@@ -28,6 +28,7 @@ use crate::route::Route;
 use crate::spawn;
 use crate::status::Overview;
 use crate::subscription::Subscription;
+use crate::typed::Collection;
 
 /// A way to one registry. Cheap to clone; clones share their connection.
 ///
@@ -41,7 +42,7 @@ pub struct Client {
 struct Inner {
     options: Options,
     paths: Paths,
-    link: Link,
+    link: Arc<Link>,
     direct: Direct,
     route: watch::Sender<Route>,
 }
@@ -67,7 +68,7 @@ impl Client {
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
         let direct = Direct::new(paths.clone(), &options)?;
-        let link = Link::new(paths.clone(), &options);
+        let link = Arc::new(Link::new(paths.clone(), &options));
         let route = watch::Sender::new(Route::direct(None));
         Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
     }
@@ -78,6 +79,24 @@ impl Client {
     /// As [`Options::from_env`] and [`Client::new`].
     pub fn from_env() -> Result<Self> {
         Client::new(Options::from_env()?)
+    }
+
+    /// One collection of the registry, whose records are read and written as values of a type. Shares
+    /// the connection of this client, whichever collection that works with itself.
+    ///
+    /// # Errors
+    /// `E_USAGE` where there is no such collection.
+    pub fn collection<T>(&self, name: &str) -> Result<Collection<T>> {
+        Ok(Collection::new(self.for_collection(name)?))
+    }
+
+    fn for_collection(&self, name: &str) -> Result<Self> {
+        let inner = &self.inner;
+        let options = Options { collection: Some(name.to_owned()), ..inner.options.clone() };
+        let direct = Direct::new(inner.paths.clone(), &options)?;
+        let (paths, link) = (inner.paths.clone(), inner.link.clone());
+        let route = inner.route.clone();
+        Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
     }
 
     /// Which way the last call went. Before the first it says `Direct`.
@@ -278,8 +297,8 @@ impl Client {
         self.inner.direct.clone()
     }
 
-    /// The collection that this client works with.
-    pub fn collection(&self) -> &Collection {
+    /// What the collection is that this client works with.
+    pub fn description(&self) -> &Description {
         self.inner.direct.collection()
     }
 
@@ -321,7 +340,7 @@ impl Client {
         let result = self.on_the_file(&request, until).await;
         match (result, reason) {
             (Err(error), Some(reason)) if sent && is_change(&request) => {
-                Err(after_no_answer(error, &reason))
+                Err(after_no_answer(&request, error, &reason))
             }
             (result, _) => result,
         }
@@ -358,7 +377,7 @@ impl Client {
                 // A daemon before this one may have carried it out all the same.
                 Ok(Err(error)) if sent && is_change(request) => {
                     let error = match &ended {
-                        Some(reason) => after_no_answer(error, reason),
+                        Some(reason) => after_no_answer(request, error, reason),
                         None => error,
                     };
                     return Reached::Answered(Err(error));
@@ -450,18 +469,32 @@ fn without_fallback(request: &Request, sent: bool, reason: Option<Error>) -> Err
 
 /// The daemon may have carried the change out before it went silent, and it could not be repeated, by
 /// the next daemon or on the file, which would have settled it.
-fn after_no_answer(error: Error, reason: &Error) -> Error {
+fn after_no_answer(request: &Request, error: Error, reason: &Error) -> Error {
     match error.code {
+        // What is in the way may be what the first attempt has made.
+        Code::Conflict if is_fenced(request) => unknown_after(error, reason),
         Code::Locked
         | Code::Io
         | Code::Permission
         | Code::Corrupt
         | Code::UnsupportedVersion
-        | Code::TooLarge => {
-            let unknown = unknown(&format!("{}; then: {}", reason.message, error.message));
-            Error { details: error.details, ..unknown }
-        }
+        | Code::TooLarge => unknown_after(error, reason),
         _ => error,
+    }
+}
+
+fn unknown_after(error: Error, reason: &Error) -> Error {
+    let unknown = unknown(&format!("{}; then: {}", reason.message, error.message));
+    Error { details: error.details, ..unknown }
+}
+
+/// Whether a change says what it expects to find.
+fn is_fenced(request: &Request) -> bool {
+    match request {
+        Request::Put(put) => put.if_match.is_some() || put.if_absent,
+        Request::Patch(patch) => patch.if_match.is_some() || patch.if_absent,
+        Request::Remove(remove) => remove.if_match.is_some(),
+        _ => false,
     }
 }
 

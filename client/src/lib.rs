@@ -15,6 +15,9 @@
 //! # }
 //! ```
 //!
+//! A [`Collection`] reads and writes the records of one collection as values of a type of the
+//! program's own, and a [`Mirror`] keeps them in memory for readers that must never wait.
+//!
 //! [`Client`] is asynchronous and needs a tokio runtime; [`blocking::Client`] is the same for
 //! programs without one.
 
@@ -25,6 +28,7 @@ mod connection;
 mod direct;
 mod handshake;
 mod link;
+mod mirror;
 mod options;
 mod platform;
 mod polling;
@@ -33,6 +37,7 @@ mod route;
 mod spawn;
 mod status;
 mod subscription;
+mod typed;
 mod watcher;
 
 pub use announcement::{Announcement, announcement};
@@ -42,10 +47,12 @@ pub use argus_proto::event::{Event, EventKind};
 pub use argus_proto::method;
 pub use argus_proto::presence::State;
 pub use client::Client;
+pub use mirror::{Mirror, Snapshot};
 pub use options::{Mode, Options};
 pub use probe::Probe;
 pub use route::{Route, Way};
 pub use spawn::daemon_executable;
 pub use status::Overview;
 pub use subscription::Subscription;
+pub use typed::{Collection, Entry, Invalid, Listing};
 pub use watcher::{Standing, Watcher};

@@ -2,6 +2,7 @@
 
 use argus_proto::document::Document;
 use argus_proto::engine::{Change, Reason, differences, refreshed};
+use argus_proto::error::Error;
 use argus_proto::event::{Event, EventKind};
 use argus_proto::method::{Listed, Subscribe};
 use argus_store::RegistryFile;
@@ -17,6 +18,8 @@ pub(crate) struct Polling {
     revision: u64,
     /// Kept here, so that nothing is lost where nobody waits for a look to its end.
     found: Vec<Event>,
+    /// Why the last look did not see what the file holds.
+    problem: Option<Error>,
 }
 
 impl Polling {
@@ -28,6 +31,7 @@ impl Polling {
             told: None,
             revision: 0,
             found: Vec::new(),
+            problem: None,
         }
     }
 
@@ -37,23 +41,30 @@ impl Polling {
         self.found.extend(found);
     }
 
-    /// What was found since this was last asked.
-    pub(crate) fn take_found(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.found)
+    /// What was found since this was last asked, and why the last look did not see what the file
+    /// holds, where it did not.
+    pub(crate) fn take_found(&mut self) -> (Vec<Event>, Option<Error>) {
+        (std::mem::take(&mut self.found), self.problem.clone())
     }
 
     fn read(&mut self) -> Vec<Event> {
         if self.told.is_some() && !self.file.has_changed() {
+            self.problem = None;
             return Vec::new();
         }
-        // A file that is damaged now is told about where it is read; here nothing has happened.
-        let document = match (self.file.reload(), &self.told) {
-            (Ok(document), _) => document,
-            (Err(_), Some(_)) => return Vec::new(),
-            (Err(_), None) => match self.file.read() {
-                Ok(reading) => reading.document,
-                Err(_) => return Vec::new(),
-            },
+        let document = match self.file.reload() {
+            Ok(document) => {
+                self.problem = None;
+                document
+            }
+            Err(error) => {
+                self.problem = Some(error.into());
+                // A file that is damaged now is told about where it is read; here nothing has happened.
+                match self.told.is_none().then(|| self.file.read()) {
+                    Some(Ok(reading)) => reading.document,
+                    Some(Err(_)) | None => return Vec::new(),
+                }
+            }
         };
         match self.told.replace(document.clone()) {
             None => vec![self.everything(&document)],

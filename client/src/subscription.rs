@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use argus_proto::Answer;
 use argus_proto::call::Call;
+use argus_proto::collection::Collection as Description;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::event::{Event, EventKind};
 use argus_proto::limits::REQUEST_DEADLINE;
@@ -46,6 +47,8 @@ pub struct Subscription {
     source: Source,
     has_begun: bool,
     arrived: VecDeque<Event>,
+    /// Why what has arrived may not be all that there is.
+    problem: Option<Error>,
     /// When to look for a daemon again.
     next_attempt: Instant,
     backoff: Duration,
@@ -65,6 +68,7 @@ impl Subscription {
             source: Source::None,
             has_begun: false,
             arrived: VecDeque::new(),
+            problem: None,
             next_attempt: Instant::now(),
             backoff: Duration::ZERO,
         }
@@ -80,42 +84,74 @@ impl Subscription {
             if let Some(event) = self.arrived.pop_front() {
                 return Ok(event);
             }
-            match &mut self.source {
-                Source::None => {
-                    sleep_until(self.next_attempt).await;
-                    self.begin().await?;
-                }
-                // A daemon that says nothing at all hangs, since there are bookmarks.
-                Source::Daemon(feed) => match timeout_at(feed.silent_until, feed.next()).await {
-                    Ok(Ok(event)) => self.take(event),
-                    Ok(Err(_)) | Err(_) => self.source = Source::None,
-                },
-                Source::File { polling, look_at } => {
-                    sleep_until(*look_at).await;
-                    *look_at = Instant::now() + LOOK_EVERY;
+            self.advance().await?;
+        }
+    }
+
+    /// Waits until something has arrived, or has become of the source. Nothing is lost where the wait
+    /// is given up.
+    ///
+    /// # Errors
+    /// As [`Subscription::next`].
+    pub(crate) async fn advance(&mut self) -> Result<()> {
+        match &mut self.source {
+            Source::None => {
+                sleep_until(self.next_attempt).await;
+                self.begin().await?;
+            }
+            // A daemon that says nothing at all hangs, since there are bookmarks.
+            Source::Daemon(feed) => match timeout_at(feed.silent_until, feed.next()).await {
+                Ok(Ok(event)) => self.take(event),
+                Ok(Err(error)) => self.lose(error),
+                Err(_) => self.lose(Error::new(Code::Timeout, "argusd has gone silent")),
+            },
+            Source::File { polling, look_at } => {
+                sleep_until(*look_at).await;
+                *look_at = Instant::now() + LOOK_EVERY;
+                let polling = polling.clone();
+                let look = {
                     let polling = polling.clone();
-                    let look = {
-                        let polling = polling.clone();
-                        move || lock(&polling).look()
-                    };
-                    let _ = tokio::task::spawn_blocking(look).await;
-                    self.arrived.extend(lock(&polling).take_found());
-                    if self.client.options().mode != Mode::Direct
-                        && Instant::now() >= self.next_attempt
-                    {
-                        self.begin().await?;
-                    }
+                    move || lock(&polling).look()
+                };
+                let _ = tokio::task::spawn_blocking(look).await;
+                let (found, problem) = lock(&polling).take_found();
+                self.arrived.extend(found);
+                self.problem = problem;
+                if self.client.options().mode != Mode::Direct && Instant::now() >= self.next_attempt
+                {
+                    self.begin().await?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What has arrived and was not asked for yet, in order.
+    pub(crate) fn take_arrived(&mut self) -> VecDeque<Event> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    /// Why what has arrived may not be all that there is; `None` while the collection is followed.
+    pub(crate) fn problem(&self) -> Option<&Error> {
+        self.problem.as_ref()
+    }
+
+    /// What the collection is that is followed.
+    pub(crate) fn description(&self) -> &Description {
+        self.client.description()
+    }
+
+    fn lose(&mut self, problem: Error) {
+        self.source = Source::None;
+        self.problem = Some(problem);
     }
 
     fn take(&mut self, event: Event) {
         self.backoff = Duration::ZERO;
         self.subscribe.since = Some(event.cursor.clone());
         if event.kind == EventKind::Closed {
-            // This one was too slow. What it has missed is asked for.
-            self.source = Source::None;
+            // What it has missed is asked for.
+            self.lose(Error::new(Code::Busy, "this subscriber was too slow"));
         } else {
             self.arrived.push_back(event);
         }
@@ -132,6 +168,7 @@ impl Subscription {
         if matches!(error.code, Code::Usage | Code::Invalid)
             || self.client.options().mode == Mode::DaemonOnly
         {
+            self.problem = Some(error.clone());
             return Err(error);
         }
         if !matches!(self.source, Source::File { .. }) {
@@ -167,11 +204,12 @@ impl Subscription {
             .await
             .map_err(|_| Error::new(Code::Timeout, "argusd does not answer"))??;
         self.has_begun = true;
+        self.problem = None;
         self.source = Source::Daemon(feed);
         self.subscribe.since = Some(subscribed.cursor.clone());
         let revision = subscribed.revision();
         if let Some(records) = subscribed.records {
-            let collection = &self.client.collection().name;
+            let collection = &self.client.description().name;
             let event = Event::new(EventKind::Resync, collection, subscribed.cursor, revision);
             self.arrived.push_back(Event { records: Some(records), ..event });
         }

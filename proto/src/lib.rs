@@ -17,7 +17,7 @@ pub mod json;
 pub mod limits;
 pub mod merge;
 pub mod method;
-mod precondition;
+pub mod precondition;
 pub mod presence;
 pub mod process;
 pub mod reaping;

@@ -1,11 +1,10 @@
 //! Compare and set: a change is made only on top of what its caller has seen.
 
 use crate::error::{Code, Error, Result};
-use crate::record::Record;
 
 /// What has to be true of a record for it to be changed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Precondition<'a> {
+pub enum Precondition<'a> {
     /// Nothing.
     None,
     /// Its etag is this one.
@@ -19,7 +18,7 @@ impl<'a> Precondition<'a> {
     ///
     /// # Errors
     /// `E_USAGE` for both at once, which nothing fulfils.
-    pub(crate) fn of(if_match: Option<&'a str>, if_absent: bool) -> Result<Self> {
+    pub fn of(if_match: Option<&'a str>, if_absent: bool) -> Result<Self> {
         match (if_match, if_absent) {
             (Some(_), true) => Err(Error::new(
                 Code::Usage,
@@ -31,26 +30,26 @@ impl<'a> Precondition<'a> {
         }
     }
 
-    /// Checks it.
+    /// Checks it for a record whose etag is this one; `None` where there is no record.
     ///
     /// # Errors
     /// `E_CONFLICT`, with the etag that the record has.
-    pub(crate) fn check(self, id: &str, record: Option<&Record>) -> Result<()> {
-        let (message, wanted) = match (self, record) {
+    pub fn check(self, id: &str, etag: Option<&str>) -> Result<()> {
+        let (message, wanted) = match (self, etag) {
             (Precondition::None, _) | (Precondition::Absent, None) => return Ok(()),
-            (Precondition::Match(etag), Some(record)) if record.etag() == etag => return Ok(()),
-            (Precondition::Match(etag), Some(record)) => {
-                (format!("`{id}` is not what it was: its etag is {}", record.etag()), Some(etag))
+            (Precondition::Match(wanted), Some(etag)) if etag == wanted => return Ok(()),
+            (Precondition::Match(wanted), Some(etag)) => {
+                (format!("`{id}` is not what it was: its etag is {etag}"), Some(wanted))
             }
-            (Precondition::Match(etag), None) => (format!("`{id}` is gone"), Some(etag)),
+            (Precondition::Match(wanted), None) => (format!("`{id}` is gone"), Some(wanted)),
             (Precondition::Absent, Some(_)) => (format!("there is a record `{id}` already"), None),
         };
-        let hint = match record {
+        let hint = match etag {
             Some(_) => format!("read it again: argus get {id}"),
             None => "argus ls".to_owned(),
         };
         Err(Error::new(Code::Conflict, message).hint(hint).details(serde_json::json!({
-            "id": id, "etag": record.map(Record::etag), "ifMatch": wanted,
+            "id": id, "etag": etag, "ifMatch": wanted,
         })))
     }
 }

@@ -1,18 +1,119 @@
 //! Replacing a file as a whole: its old content or its new one, never a part, also after a crash.
 //!
-//! temp file → write → fsync → mode → (last check) → rename → fsync of the folder.
+//! temp file → write → mode → fsync → (last check) → rename → fsync of the folder.
+//!
+//! No lock is taken here. Where others may write the same file, [`update`](crate::update) reads and
+//! replaces it under its locks.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use argus_proto::document::Unreadable;
+use argus_proto::limits::FILE_BYTES_MAX;
 use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
+use crate::paths::Paths;
 use crate::platform;
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
+
+/// Who may use a file, once it is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Whoever may use the one that is there; only its owner, where there is none.
+    #[default]
+    Kept,
+    /// Whom these permission bits say, as in `0o644`.
+    Set(u32),
+}
+
+/// Replaces a file by one with this content, durably, or leaves it as it is.
+///
+/// A temporary file in the same folder is written, given its mode and synced, then renamed, and the
+/// folder is synced: at no moment, and after no crash, is there a part of it. A link is followed, so
+/// that it is the file behind it that is replaced. A file that is not there is made; its folder is
+/// not.
+///
+/// The temporary file is removed where that fails. Who is killed leaves it behind; it is removed by
+/// the next who holds the file's [`Lock`](crate::Lock), since only there it is known to be nobody's.
+///
+/// ```
+/// use argus_store::atomic::{self, Mode};
+///
+/// # fn main() -> argus_store::StoreResult<()> {
+/// # let home = tempfile::tempdir().expect("a folder");
+/// # let path = home.path().join("token");
+/// atomic::replace(&path, b"secret", Mode::Kept)?;
+/// assert_eq!(atomic::read(&path)?.as_deref(), Some(&b"secret"[..]));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`StoreError::OutcomeUnknown`] where the rename was done but may not survive a crash: read again
+/// before going on. With any other the old content stands: [`StoreError::TooLarge`] above
+/// [`FILE_BYTES_MAX`], [`StoreError::Denied`], [`StoreError::Io`].
+pub fn replace(path: &Path, content: &[u8], mode: Mode) -> StoreResult<()> {
+    prepare_as(Paths::new(path)?.registry(), content, mode)?.publish().map(drop)
+}
+
+/// What a file holds; `None` where there is none. Needs no lock: whoever replaces a file as argus
+/// does leaves no moment in which it is half written.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] where it has more than [`FILE_BYTES_MAX`] bytes, so that no memory is
+/// taken for it. [`StoreError::Denied`], and [`StoreError::Io`], also where it is no regular file.
+pub fn read(path: &Path) -> StoreResult<Option<Vec<u8>>> {
+    Ok(read_open(path)?.map(|(_, _, content)| content))
+}
+
+/// As [`read`], with the open file, and what it was when it was opened.
+pub(crate) fn read_open(path: &Path) -> StoreResult<Option<(File, Metadata, Vec<u8>)>> {
+    let file = match platform::open_to_read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StoreError::io("open", path)(error)),
+    };
+    let meta = file.metadata().map_err(StoreError::io("look at", path))?;
+    if !meta.is_file() {
+        return Err(StoreError::Io {
+            operation: "read",
+            path: path.to_owned(),
+            source: io::Error::other("it is not a regular file"),
+        });
+    }
+    let too_large = |bytes| {
+        let path = path.to_owned();
+        Err(StoreError::Unreadable { path, source: Unreadable::TooLarge(bytes) })
+    };
+    if meta.len() > FILE_BYTES_MAX as u64 {
+        return too_large(meta.len());
+    }
+    let mut content = Vec::with_capacity(meta.len() as usize);
+    // It may grow meanwhile.
+    (&file)
+        .take(FILE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut content)
+        .map_err(StoreError::io("read", path))?;
+    if content.len() > FILE_BYTES_MAX {
+        return too_large(content.len() as u64);
+    }
+    Ok(Some((file, meta, content)))
+}
+
+/// As [`prepare`], for a file of which nothing else is known.
+pub(crate) fn prepare_as(target: &Path, content: &[u8], mode: Mode) -> StoreResult<Prepared> {
+    if content.len() > FILE_BYTES_MAX {
+        return Err(StoreError::TooLarge { path: target.to_owned(), bytes: content.len() });
+    }
+    match mode {
+        Mode::Kept => prepare(target, content, fs::metadata(target).ok().as_ref(), None),
+        Mode::Set(mode) => prepare(target, content, None, Some(mode)),
+    }
+}
 
 /// The new content of a file, durable under a temporary name.
 #[derive(Debug)]

@@ -4,18 +4,17 @@
 //! them; what other programs have made of it since is merged in, against what argus wrote there last.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use argus_proto::collection::{Collection, Layout};
-use argus_proto::document::{Document, Unreadable};
-use argus_proto::limits::FILE_BYTES_MAX;
+use argus_proto::document::Document;
 use argus_proto::merge::merge;
 
+use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::{self, Stamp};
+use crate::platform::Stamp;
 use crate::records::{Broken, Mark, RecordFolder};
 
 /// What tells the files of a collection from what they were before.
@@ -194,30 +193,10 @@ pub(crate) fn read_file(
     path: &Path,
     collection: &Collection,
 ) -> StoreResult<(Option<(File, Stamp)>, Document)> {
-    let file = match platform::open_to_read(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, Document::empty(collection)));
-        }
-        Err(error) => return Err(StoreError::io("open", path)(error)),
+    let Some((file, meta, bytes)) = atomic::read_open(path)? else {
+        return Ok((None, Document::empty(collection)));
     };
-    let meta = file.metadata().map_err(StoreError::io("look at", path))?;
-    if !meta.is_file() {
-        return Err(StoreError::Io {
-            operation: "read",
-            path: path.to_owned(),
-            source: io::Error::other("it is not a regular file"),
-        });
-    }
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
-    if meta.len() > FILE_BYTES_MAX as u64 {
-        return Err(unreadable(Unreadable::TooLarge(meta.len())));
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    (&file)
-        .take(FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(StoreError::io("read", path))?;
     let document = Document::parse(&bytes, collection).map_err(unreadable)?;
     Ok((Some((file, Stamp::of(&meta))), document))
 }

@@ -14,22 +14,20 @@ use crate::atomic::{self, Prepared};
 use crate::contents::{Contents, OwnFiles, Seen, read_file};
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
-use crate::kernel_lock::{self, KernelLock, OWNER_LOCK, WRITE_LOCK};
+use crate::kernel_lock::{self, OWNER_LOCK};
 use crate::last_good::LastGood;
-use crate::lockfile::{Lockfile, StaleAfter, Watch};
+use crate::lock::{Lock, Locker};
+use crate::lockfile::StaleAfter;
 use crate::paths::Paths;
 use crate::platform::{self, Stamp};
 use crate::records::{Mark, PreparedRecords, RecordFolder};
 use crate::recovery::{Damage, Recovery, Source};
-use crate::turn::Turn;
 use crate::wait::Wait;
 
 /// How often a reader looks again at a file that somebody may be writing in place.
 const TORN_READS_MAX: u32 = 5;
 /// How often a write begins anew because somebody wrote without a lock meanwhile.
 const OVERTAKEN_MAX: u32 = 3;
-/// The name under which a lockfile is written before it is published.
-const PRIVATE_LOCKFILE: &str = "lockfile.new";
 const TORN_READ_PAUSE: Duration = Duration::from_millis(10);
 
 /// One collection's file, and what was last seen of it.
@@ -38,7 +36,7 @@ pub struct RegistryFile {
     paths: Paths,
     collection: Arc<Collection>,
     stale_after: StaleAfter,
-    watch: Watch,
+    locker: Locker,
     /// The registry whose daemon serves this file.
     served_with: Paths,
     /// It is that daemon's, who holds the owner lock.
@@ -50,8 +48,6 @@ pub struct RegistryFile {
     doubted: Vec<Arc<str>>,
     /// What could not be read, and where, so that it is not read over and over.
     unreadable: Option<(Seen, PathBuf, Unreadable)>,
-    folder: Option<Folder>,
-    debris_removed: bool,
     recoveries: Vec<Recovery>,
 }
 
@@ -112,14 +108,12 @@ impl RegistryFile {
             paths,
             collection,
             stale_after,
-            watch: Watch::default(),
+            locker: Locker::default(),
             is_owner: false,
             known: None,
             is_uncertain: false,
             doubted: Vec::new(),
             unreadable: None,
-            folder: None,
-            debris_removed: false,
             recoveries: Vec::new(),
         }
     }
@@ -241,24 +235,12 @@ impl RegistryFile {
         wait: Duration,
         transaction: &mut impl Transaction,
     ) -> StoreResult<Committed> {
-        let mut wait = Wait::new(wait);
-        let _turn = Turn::wait_for(self.paths.registry(), &wait)?;
-        let write_lock = self.write_lock(&mut wait)?;
-        let private = self.paths.folder().join(PRIVATE_LOCKFILE);
-        let lockfile = Lockfile::acquire(
-            &self.paths.lockfile(),
-            &private,
-            self.stale_after,
-            &mut self.watch,
-            &mut wait,
-        )?;
-        self.remove_debris_once();
+        let lock = self.locker.lock(&self.paths, self.stale_after, &mut Wait::new(wait))?;
         for _ in 0..OVERTAKEN_MAX {
-            if let Attempt::Ended(committed) = self.attempt(&lockfile, transaction)? {
+            if let Attempt::Ended(committed) = self.attempt(&lock, transaction)? {
                 return Ok(committed);
             }
         }
-        drop(write_lock);
         Err(StoreError::Locked {
             path: self.paths.registry().to_owned(),
             holder: "a program that writes it without a lock".to_owned(),
@@ -289,23 +271,8 @@ impl RegistryFile {
         self.update(wait, &mut Nothing).map(drop)
     }
 
-    /// Takes the kernel lock in the folder that is in place. It may be replaced during the wait,
-    /// and then the lock is nobody's.
-    fn write_lock(&mut self, wait: &mut Wait) -> StoreResult<KernelLock> {
-        loop {
-            let lock = KernelLock::acquire(self.checked_folder()?, WRITE_LOCK, wait)?;
-            if lock.is_in_place() {
-                return Ok(lock);
-            }
-        }
-    }
-
     /// Applies the transaction to what is there, and puts the result in its place.
-    fn attempt(
-        &mut self,
-        lockfile: &Lockfile,
-        transaction: &mut impl Transaction,
-    ) -> StoreResult<Attempt> {
+    fn attempt(&mut self, lock: &Lock, transaction: &mut impl Transaction) -> StoreResult<Attempt> {
         let seen = self.seen();
         let (current, damage) = self.current()?;
         let is_foreign = current.own_files.as_ref().is_some_and(|own| own.is_whole_foreign);
@@ -317,7 +284,7 @@ impl RegistryFile {
             None => {
                 self.make_durable()?;
                 if self.is_behind() && transaction.wants_whole_file() {
-                    self.write_behind(lockfile)?;
+                    self.write_behind(lock)?;
                 }
                 return Ok(Attempt::Ended(Committed::Unchanged));
             }
@@ -329,7 +296,7 @@ impl RegistryFile {
             Layout::File => self.prepare_whole(&next)?,
             Layout::Directory => self.prepare_records(&current, &next)?,
         };
-        self.check_own(lockfile)?;
+        lock.check_own()?;
         if self.seen() != seen {
             return Ok(Attempt::Overtaken);
         }
@@ -354,7 +321,7 @@ impl RegistryFile {
                     || !recoveries.is_empty();
                 self.publish_records(prepared, current, next, seen)?;
                 if must_show {
-                    self.show(lockfile, is_top_new)?;
+                    self.show(lock, is_top_new)?;
                 }
             }
         }
@@ -490,8 +457,8 @@ impl RegistryFile {
 
     /// Lets the whole file show the records. They are durable without it: where it cannot be written, it
     /// stays behind, and whoever writes next makes up for it.
-    fn show(&mut self, lockfile: &Lockfile, is_top_new: bool) -> StoreResult<()> {
-        match self.write_behind(lockfile) {
+    fn show(&mut self, lock: &Lock, is_top_new: bool) -> StoreResult<()> {
+        match self.write_behind(lock) {
             // The keys beside the records are nowhere else.
             Err(StoreError::Io { operation, path, source }) if is_top_new => {
                 self.is_uncertain = true;
@@ -503,12 +470,12 @@ impl RegistryFile {
     }
 
     /// Writes the whole file behind the records' own files.
-    fn write_behind(&mut self, lockfile: &Lockfile) -> StoreResult<()> {
+    fn write_behind(&mut self, lock: &Lock) -> StoreResult<()> {
         let Some(known) = &self.known else { return Ok(()) };
         let New::Whole { prepared, .. } = self.prepare_whole(&known.document)? else {
             return Ok(());
         };
-        self.check_own(lockfile)?;
+        lock.check_own()?;
         if self.seen() != known.seen {
             // What another program has written comes first.
             return Ok(());
@@ -534,18 +501,6 @@ impl RegistryFile {
             known.seen = seen;
         }
         Ok(())
-    }
-
-    fn check_own(&self, lockfile: &Lockfile) -> StoreResult<()> {
-        lockfile.refresh();
-        if lockfile.is_own() {
-            return Ok(());
-        }
-        Err(StoreError::Locked {
-            path: self.paths.lockfile(),
-            holder: "a program that took it from us".to_owned(),
-            age: None,
-        })
     }
 
     /// What a transaction is to be applied to.
@@ -608,30 +563,6 @@ impl RegistryFile {
     fn seen(&self) -> Seen {
         let has_records = self.known.as_ref().is_some_and(|known| known.own_files.is_some());
         Seen::now(&self.paths, has_records || self.collection.layout == Layout::Directory)
-    }
-
-    /// The folder of locks, made at the first use and looked at again at each: it may have been
-    /// replaced, and then the locks in it are nobody's.
-    fn checked_folder(&mut self) -> StoreResult<&Folder> {
-        let folder = match self.folder.take() {
-            Some(folder) if folder.is_in_place() => folder,
-            _ => {
-                self.debris_removed = false;
-                Folder::create(&self.paths)?
-            }
-        };
-        Ok(self.folder.insert(folder))
-    }
-
-    /// Killed writers leave temporary files. Only under the lock: those of a living one look the
-    /// same.
-    fn remove_debris_once(&mut self) {
-        if !self.debris_removed {
-            // Finding that there is something that cannot be removed is not worth an error.
-            let _ = atomic::remove_debris(self.paths.registry());
-            RecordFolder::new(&self.paths).remove_debris();
-            self.debris_removed = true;
-        }
     }
 
     /// What to go on with where some file cannot be used, and why that is kept.

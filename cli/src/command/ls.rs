@@ -38,7 +38,7 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
         if listing.records.is_empty() {
             String::new()
         } else {
-            text(listing, session.client.collection(), clock::wall_ms())
+            text(listing, session.client.description(), clock::wall_ms())
         }
     })
 }

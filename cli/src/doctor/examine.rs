@@ -36,7 +36,7 @@ pub(crate) async fn examine(client: &Client) -> Evidence {
     let seen = |(id, record): (&std::sync::Arc<str>, &std::sync::Arc<argus_proto::Record>)| Seen {
         id: id.clone(),
         record: record.clone(),
-        state: state(record, client.collection().ttl, now, &ThisMachine),
+        state: state(record, client.description().ttl, now, &ThisMachine),
     };
     Evidence {
         registry: file_paths.registry().to_owned(),

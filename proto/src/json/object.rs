@@ -79,6 +79,11 @@ impl Object {
         Ok(object)
     }
 
+    /// Whether it has no members.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The value of a key, as canonical text.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.place(&string(key)).map(|place| self.members[place].1.as_str())

@@ -26,6 +26,32 @@ impl Object {
         }
         Ok(())
     }
+
+    /// The patch that makes of this object the other one: of what differs, and of nothing else. A key
+    /// that is `null` and one that is missing are the same to a patch.
+    ///
+    /// # Errors
+    /// Where an object in one of them cannot be read.
+    pub fn patch_to(&self, next: &Object) -> Result<Object, JsonError> {
+        let mut patch = Object::default();
+        for (key, _) in self.iter().filter(|(key, _)| next.get(key).is_none()) {
+            patch.set(&key, "null");
+        }
+        for (key, value) in next.iter() {
+            match self.get(&key) {
+                Some(old) if old == value => {}
+                None if value == "null" => {}
+                Some(old) if old.starts_with('{') && value.starts_with('{') => {
+                    let inner = Object::parse(old)?.patch_to(&Object::parse(value)?)?;
+                    if !inner.is_empty() {
+                        patch.set(&key, inner.to_text());
+                    }
+                }
+                _ => patch.set(&key, value),
+            }
+        }
+        Ok(patch)
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +85,31 @@ mod tests {
             object.merge_patch(&Object::parse(patch).expect("an object")).expect("sound");
             assert_eq!(object.to_text(), expected, "{target} with {patch}");
         }
+    }
+    #[test]
+    fn a_patch_from_one_to_another_holds_what_differs_and_makes_the_other() {
+        let rows = [
+            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, r#"{}"#),
+            (r#"{"a":1,"b":2}"#, r#"{"a":3,"b":2}"#, r#"{"a":3}"#),
+            (r#"{"a":1,"b":2}"#, r#"{"b":2}"#, r#"{"a":null}"#),
+            (r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"c":2,"b":9}}"#, r#"{"a":{"b":9}}"#),
+            (r#"{"a":{"b":1}}"#, r#"{"a":{}}"#, r#"{"a":{"b":null}}"#),
+            (r#"{"a":{"b":1}}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"{"a":[1]}"#, r#"{"a":[1,{"b":1.0}]}"#, r#"{"a":[1,{"b":1.0}]}"#),
+            (r#"{"a":9007199254740992}"#, r#"{"a":9007199254740993}"#, r#"{"a":9007199254740993}"#),
+            (r#"{"a":{"b":{"c":1},"d":1}}"#, r#"{"a":{"b":{"c":1},"d":1}}"#, r#"{}"#),
+            (r#"{"ssh":{"host":"h"}}"#, r#"{"local":{}}"#, r#"{"ssh":null,"local":{}}"#),
+        ];
+        for (before, next, expected) in rows {
+            let parse = |text| Object::parse(text).expect("an object");
+            let patch = parse(before).patch_to(&parse(next)).expect("sound");
+            assert_eq!(patch.to_text(), expected, "{before} to {next}");
+            let mut made = parse(before);
+            made.merge_patch(&patch).expect("sound");
+            assert!(made.patch_to(&parse(next)).expect("sound").is_empty(), "{}", made.to_text());
+        }
+        // Both say that there is nothing.
+        let (none, null) = (Object::default(), Object::parse(r#"{"a":null}"#).expect("an object"));
+        assert!(none.patch_to(&null).expect("sound").is_empty());
     }
 }

@@ -54,7 +54,7 @@ impl Remove {
             }
             (None, _) => {}
         }
-        Precondition::of(self.if_match.as_deref(), false)?.check(&self.id, Some(&record))?;
+        Precondition::of(self.if_match.as_deref(), false)?.check(&self.id, Some(record.etag()))?;
         Ok(Removed { removed: step.remove(&self.id, Reason::Removed) })
     }
 }
