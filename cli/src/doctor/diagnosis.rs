@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::evidence::{Evidence, File, Lock, LockState, Seen};
 use crate::table::{age, ago};
+use crate::typed::quoted;
 
 /// Below this, and three times the registry's size, a change may find no room.
 const ROOM_BYTES_MIN: u64 = 1024 * 1024;
@@ -431,13 +432,4 @@ fn milliseconds(time: Duration) -> u64 {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%=,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }

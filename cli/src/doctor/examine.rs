@@ -10,12 +10,10 @@ use argus_proto::process::Machine;
 use argus_store::kernel_lock::{self, WRITE_LOCK};
 use argus_store::lockfile::StaleAfter;
 use argus_store::wait::LOCK_WAIT;
-use argus_store::{
-    Endpoint, Paths, Reading, RegistryFile, Source, locate_registry, lockfile, quarantine, survey,
-};
+use argus_store::{Endpoint, Paths, Reading, RegistryFile, Source, lockfile, quarantine, survey};
 
-use super::diagnosis::quoted;
 use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
+use crate::typed::argus;
 
 /// How often it is looked whether a lock is still held.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -58,15 +56,6 @@ pub(crate) async fn examine(client: &Client) -> Evidence {
         duplicates: whole.map_or_else(Vec::new, |it| it.document.duplicates().to_vec()),
         registry_bytes: survey::registry_bytes(file_paths),
         free_bytes: survey::free_bytes(file_paths),
-    }
-}
-
-/// What is typed for this registry: its path as well, unless it is the one that is meant anyway.
-fn argus(paths: &Paths) -> String {
-    let usual = locate_registry(None).and_then(|path| Paths::new(&path));
-    match usual {
-        Ok(usual) if usual == *paths => "argus".to_owned(),
-        _ => format!("argus --registry {}", quoted(&paths.registry().to_string_lossy())),
     }
 }
 

@@ -13,7 +13,7 @@ use argus_store::Source;
 use argus_store::quarantine::Quarantine;
 use argus_store::survey::Obstacle;
 
-use super::diagnosis::{Cure, Finding, Severity, diagnose, quoted};
+use super::diagnosis::{Cure, Finding, Severity, diagnose};
 use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
 use super::report::text;
 
@@ -354,20 +354,6 @@ fn live_records_at_one_address_are_told_however_it_is_spelled() {
         found.retain(|found| found.code == "port-shared");
         let addresses: Vec<&str> = found.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(addresses, expected);
-    }
-}
-
-#[test]
-fn what_is_typed_means_the_same_to_a_shell() {
-    let rows = [
-        ("/home/me/registry.json", "/home/me/registry.json"),
-        ("a b", "'a b'"),
-        ("$(x)", "'$(x)'"),
-        ("it's", r"'it'\''s'"),
-        ("", "''"),
-    ];
-    for (word, expected) in rows {
-        assert_eq!(quoted(word), expected);
     }
 }
 
