@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::command::completions::{complete_collections, complete_ids};
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// List who is there
     #[command(visible_alias = "list")]
     Ls(Ls),
-    /// Print one record
+    /// Print one record, or what stands beside the records
     Get(Get),
     /// Say that a process is there
     Announce(Announce),
@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Rm(Remove),
     /// Set a record, or add it
     Put(Put),
-    /// Change some keys of a record
+    /// Change some keys of a record, or of what stands beside the records
     Patch(Patch),
     /// Remove what is dead or too old
     Prune(Prune),
@@ -108,10 +108,15 @@ pub(crate) struct Ls {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("subject").required(true))]
 pub(crate) struct Get {
     /// Which record
-    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
-    pub(crate) id: String,
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
 }
 
 #[derive(Debug, Args)]
@@ -182,13 +187,19 @@ pub(crate) struct Put {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(allow_missing_positional = true)]
+#[command(group = ArgGroup::new("subject").required(true))]
 pub(crate) struct Patch {
     /// Which record
-    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
-    pub(crate) id: String,
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
     /// What becomes another, as a JSON object; null removes a key; `-` reads it from standard input
     #[arg(value_name = "JSON|-")]
     pub(crate) patch: String,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
     /// Only if the content is this one, as `get --json` tells
     #[arg(long, value_name = "ETAG")]
     pub(crate) if_match: Option<String>,

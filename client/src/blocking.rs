@@ -61,6 +61,16 @@ verbs! {
     /// # Errors
     /// As there.
     get(id: &str) -> Found;
+    /// See [`Client::get_document`](crate::Client::get_document).
+    ///
+    /// # Errors
+    /// As there.
+    get_document() -> FoundDocument;
+    /// See [`Client::patch_document`](crate::Client::patch_document).
+    ///
+    /// # Errors
+    /// As there.
+    patch_document(patch: PatchDocument) -> Written;
     /// See [`Client::list`](crate::Client::list).
     ///
     /// # Errors

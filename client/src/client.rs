@@ -157,6 +157,23 @@ impl Client {
         self.call(Get { id: id.to_owned() }).await
     }
 
+    /// What stands beside the records: the other top-level keys of the file.
+    ///
+    /// # Errors
+    /// `E_CORRUPT` and `E_UNSUPPORTED_VERSION` where that cannot be told.
+    pub async fn get_document(&self) -> Result<FoundDocument> {
+        self.call(GetDocument {}).await
+    }
+
+    /// Changes some of the keys beside the records.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` where the document is not what `if_match` says; `E_INVALID` for a key that holds
+    /// the records or that argus keeps itself; and what every change can meet.
+    pub async fn patch_document(&self, patch: PatchDocument) -> Result<Written> {
+        self.call(patch).await
+    }
+
     /// The records of the collection.
     ///
     /// # Errors

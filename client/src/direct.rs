@@ -13,7 +13,7 @@ use argus_proto::method::resolve::{self, Resolution};
 use argus_proto::method::{Resolve, Warning};
 use argus_proto::{Answer, Request};
 use argus_store::lockfile::StaleAfter;
-use argus_store::{Paths, Reading, RegistryFile, Transaction};
+use argus_store::{Paths, Reading, RegistryFile, Source, Transaction};
 
 use crate::options::Options;
 
@@ -56,6 +56,19 @@ impl Direct {
                 let reading = self.read()?;
                 let found = get.answer(&reading.document, self.context());
                 found.map(Answer::Get).map_err(|error| self.not_in_a_damaged_file(error, &reading))
+            }
+            Request::GetDocument(get) => {
+                let reading = self.read()?;
+                match &reading.problem {
+                    // What is shown instead would be taken for what stands there.
+                    Some((problem, instead))
+                        if problem.code() == Code::UnsupportedVersion
+                            || *instead == Source::Empty =>
+                    {
+                        Err(self.problem(problem))
+                    }
+                    _ => Ok(Answer::GetDocument(get.answer(&reading.document))),
+                }
             }
             Request::List(list) => {
                 let reading = self.read()?;

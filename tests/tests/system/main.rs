@@ -8,6 +8,7 @@ mod compare_and_set;
 mod concurrency;
 mod damage;
 mod doctor;
+mod document;
 mod events;
 mod fallback;
 mod files;
