@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Put(Put),
     /// Change some keys of a record, or of what stands beside the records
     Patch(Patch),
+    /// Change a record, or what stands beside the records, in an editor
+    Edit(Edit),
     /// Remove what is dead or too old
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
@@ -203,6 +205,23 @@ pub(crate) struct Patch {
     /// Only if the content is this one, as `get --json` tells
     #[arg(long, value_name = "ETAG")]
     pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The editor is $VISUAL, else $EDITOR, else vi. What it leaves is written only if \
+    nobody has changed the record meanwhile; heartbeats are no change. What cannot be written is \
+    kept in its file."
+)]
+#[group(skip)]
+#[command(group = ArgGroup::new("subject").required(true))]
+pub(crate) struct Edit {
+    /// Which record
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
 }
 
 #[derive(Debug, Args)]

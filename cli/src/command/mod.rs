@@ -4,6 +4,7 @@ pub(crate) mod announce;
 pub(crate) mod completions;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
@@ -68,6 +69,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Rm(arguments) => remove::run(&session, arguments).await,
         Command::Put(arguments) => put::put(&session, arguments).await,
         Command::Patch(arguments) => put::patch(&session, arguments).await,
+        Command::Edit(arguments) => edit::run(&session, arguments).await,
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
         Command::Status => status::run(&session).await,

@@ -66,6 +66,7 @@ fn errors_say_what_and_what_to_do() {
 fn help_is_complete() {
     let context = TestContext::new();
     insta::assert_snapshot!("help", shown(&context, &context.argus(&["--help"])));
+    insta::assert_snapshot!("help_edit", shown(&context, &context.argus(&["edit", "-h"])));
     insta::assert_snapshot!("help_announce", shown(&context, &context.argus(&["announce", "-h"])));
 }
 

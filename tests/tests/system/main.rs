@@ -9,6 +9,7 @@ mod concurrency;
 mod damage;
 mod doctor;
 mod document;
+mod edit;
 mod events;
 mod fallback;
 mod files;
