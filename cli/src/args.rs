@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::command::completions::{complete_collections, complete_ids};
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// List who is there
     #[command(visible_alias = "list")]
     Ls(Ls),
-    /// Print one record
+    /// Print one record, or what stands beside the records
     Get(Get),
     /// Say that a process is there
     Announce(Announce),
@@ -64,8 +64,10 @@ pub(crate) enum Command {
     Rm(Remove),
     /// Set a record, or add it
     Put(Put),
-    /// Change some keys of a record
+    /// Change some keys of a record, or of what stands beside the records
     Patch(Patch),
+    /// Change a record, or what stands beside the records, in an editor
+    Edit(Edit),
     /// Remove what is dead or too old
     Prune(Prune),
     /// Find out which watcher is meant: by id, by folder, or the only one that answers
@@ -111,10 +113,15 @@ pub(crate) struct Ls {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("subject").required(true))]
 pub(crate) struct Get {
     /// Which record
-    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
-    pub(crate) id: String,
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
 }
 
 #[derive(Debug, Args)]
@@ -185,16 +192,39 @@ pub(crate) struct Put {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(allow_missing_positional = true)]
+#[command(group = ArgGroup::new("subject").required(true))]
 pub(crate) struct Patch {
     /// Which record
-    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
-    pub(crate) id: String,
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
     /// What becomes another, as a JSON object; null removes a key; `-` reads it from standard input
     #[arg(value_name = "JSON|-")]
     pub(crate) patch: String,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
     /// Only if the content is this one, as `get --json` tells
     #[arg(long, value_name = "ETAG")]
     pub(crate) if_match: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The editor is $VISUAL, else $EDITOR, else vi. What it leaves is written only if \
+    nobody has changed the record meanwhile; heartbeats are no change. What cannot be written is \
+    kept in its file."
+)]
+#[group(skip)]
+#[command(group = ArgGroup::new("subject").required(true))]
+pub(crate) struct Edit {
+    /// Which record
+    #[arg(value_name = "ID", group = "subject", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// The other top-level keys of the file, instead of a record
+    #[arg(long, group = "subject")]
+    pub(crate) document: bool,
 }
 
 #[derive(Debug, Args)]

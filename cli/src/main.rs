@@ -8,6 +8,7 @@ mod platform;
 mod service;
 mod table;
 mod top;
+mod typed;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ struct Machine {
 
 fn main() -> argus_client::Result<()> {
     let client = blocking::Client::from_env()?;
-    let machines = client.collection::<Machine>("machines")?;
+    let machines = client.collection::<Machine>("machines");
 
     let example = Machine { r#type: "ssh".to_owned(), host: "example.lan".to_owned() };
     match machines.add("example", &example) {

@@ -67,6 +67,16 @@ verbs! {
     /// # Errors
     /// As there.
     get(id: &str) -> Found;
+    /// See [`Client::get_document`](crate::Client::get_document).
+    ///
+    /// # Errors
+    /// As there.
+    get_document() -> FoundDocument;
+    /// See [`Client::patch_document`](crate::Client::patch_document).
+    ///
+    /// # Errors
+    /// As there.
+    patch_document(patch: PatchDocument) -> Written;
     /// See [`Client::list`](crate::Client::list).
     ///
     /// # Errors
@@ -129,11 +139,8 @@ impl Client {
     }
 
     /// See [`Client::collection`](crate::Client::collection).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn collection<T>(&self, name: &str) -> Result<Collection<'_, T>> {
-        Ok(Collection::new(self, self.client.collection(name)?))
+    pub fn collection<T>(&self, name: &str) -> Collection<'_, T> {
+        Collection::new(self, self.client.collection(name))
     }
 
     /// See [`Client::subscribe`](crate::Client::subscribe).

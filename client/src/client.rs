@@ -15,12 +15,14 @@ use argus_proto::limits::{CALL_TIMEOUT, REQUEST_DEADLINE};
 use argus_proto::method::*;
 use argus_proto::{Answer, Request};
 use argus_store::kernel_lock::OWNER_LOCK;
+use argus_store::lockfile::StaleAfter;
 use argus_store::{Folder, KernelLock, Paths, RegistryFile, Wait};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Unanswered, is_change};
 use crate::direct::Direct;
+use crate::fallback::Fallback;
 use crate::link::Link;
 use crate::options::{Mode, Options};
 use crate::probe::{Probe, probe};
@@ -43,7 +45,7 @@ struct Inner {
     options: Options,
     paths: Paths,
     link: Arc<Link>,
-    direct: Direct,
+    fallback: Arc<Fallback>,
     route: watch::Sender<Route>,
 }
 
@@ -61,16 +63,17 @@ enum Reached {
 }
 
 impl Client {
-    /// A client that has not connected yet. Nothing is touched before the first call.
+    /// A client that has not connected yet. Nothing is touched before the first call; only the settings
+    /// are read.
     ///
     /// # Errors
-    /// `E_IO` where the registry's path cannot be one, `E_USAGE` where there is no such collection.
+    /// `E_IO` where the registry's path cannot be one.
     pub fn new(options: Options) -> Result<Self> {
         let paths = Paths::new(&options.registry)?;
-        let direct = Direct::new(paths.clone(), &options)?;
+        let fallback = Arc::new(Fallback::new(paths.clone(), &options));
         let link = Arc::new(Link::new(paths.clone(), &options));
         let route = watch::Sender::new(Route::direct(None));
-        Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
+        Ok(Client { inner: Arc::new(Inner { options, paths, link, fallback, route }) })
     }
 
     /// A client as the environment says, see [`Options::from_env`].
@@ -82,21 +85,19 @@ impl Client {
     }
 
     /// One collection of the registry, whose records are read and written as values of a type. Shares
-    /// the connection of this client, whichever collection that works with itself.
-    ///
-    /// # Errors
-    /// `E_USAGE` where there is no such collection.
-    pub fn collection<T>(&self, name: &str) -> Result<Collection<T>> {
-        Ok(Collection::new(self.for_collection(name)?))
+    /// the connection of this client, whichever collection that works with itself. That there is none of
+    /// this name is told by the first call.
+    pub fn collection<T>(&self, name: &str) -> Collection<T> {
+        Collection::new(self.for_collection(name))
     }
 
-    fn for_collection(&self, name: &str) -> Result<Self> {
+    fn for_collection(&self, name: &str) -> Self {
         let inner = &self.inner;
         let options = Options { collection: Some(name.to_owned()), ..inner.options.clone() };
-        let direct = Direct::new(inner.paths.clone(), &options)?;
+        let fallback = Arc::new(Fallback::new(inner.paths.clone(), &options));
         let (paths, link) = (inner.paths.clone(), inner.link.clone());
         let route = inner.route.clone();
-        Ok(Client { inner: Arc::new(Inner { options, paths, link, direct, route }) })
+        Client { inner: Arc::new(Inner { options, paths, link, fallback, route }) }
     }
 
     /// Which way the last call went. Before the first it says `Direct`.
@@ -112,7 +113,7 @@ impl Client {
     /// What happened on the way of the last calls that is no part of an answer: a damaged file
     /// that was set aside. Each is told once.
     pub fn take_notices(&self) -> Vec<Warning> {
-        self.inner.direct.take_notices()
+        self.inner.fallback.take_notices()
     }
 
     /// Where the files of the registry are.
@@ -174,6 +175,23 @@ impl Client {
     /// `E_NOT_FOUND` where there is none.
     pub async fn get(&self, id: &str) -> Result<Found> {
         self.call(Get { id: id.to_owned() }).await
+    }
+
+    /// What stands beside the records: the other top-level keys of the file.
+    ///
+    /// # Errors
+    /// `E_CORRUPT` and `E_UNSUPPORTED_VERSION` where that cannot be told.
+    pub async fn get_document(&self) -> Result<FoundDocument> {
+        self.call(GetDocument {}).await
+    }
+
+    /// Changes some of the keys beside the records.
+    ///
+    /// # Errors
+    /// `E_CONFLICT` where the document is not what `if_match` says; `E_INVALID` for a key that holds
+    /// the records or that argus keeps itself; and what every change can meet.
+    pub async fn patch_document(&self, patch: PatchDocument) -> Result<Written> {
+        self.call(patch).await
     }
 
     /// The records of the collection.
@@ -293,18 +311,36 @@ impl Client {
         self.inner.link.connection(may_spawn, insist).await.map(drop)
     }
 
-    pub(crate) fn direct(&self) -> Direct {
-        self.inner.direct.clone()
+    /// The way on the file.
+    ///
+    /// # Errors
+    /// `E_USAGE` where the settings know no such collection.
+    pub(crate) fn direct(&self) -> Result<Direct> {
+        self.inner.fallback.direct()
     }
 
-    /// What the collection is that this client works with.
-    pub fn description(&self) -> &Description {
-        self.inner.direct.collection()
+    /// What the collection is that this client works with. Where `config.yaml` does not know it, one with
+    /// nothing special: a daemon that runs may know it still.
+    pub fn description(&self) -> Arc<Description> {
+        self.inner.fallback.collection()
+    }
+
+    /// How long this client waits for locks.
+    pub fn lock_wait(&self) -> Duration {
+        self.inner.fallback.described().lock_wait
+    }
+
+    /// When the lockfile of another program counts as left behind to this client.
+    pub fn stale_after(&self) -> StaleAfter {
+        self.inner.fallback.described().stale_after
     }
 
     /// The file of that collection, to be looked at or mended without a daemon.
-    pub fn collection_file(&self) -> RegistryFile {
-        self.inner.direct.file()
+    ///
+    /// # Errors
+    /// `E_USAGE` where the settings know no such collection.
+    pub fn collection_file(&self) -> Result<RegistryFile> {
+        Ok(self.direct()?.file())
     }
 
     /// Any method, by its parameters.
@@ -422,14 +458,14 @@ impl Client {
     }
 
     async fn on_the_file(&self, request: &Request, until: Instant) -> Result<Answer> {
-        let direct = self.inner.direct.clone();
+        let direct = self.direct()?;
         let request = request.clone();
         let until = until.into_std();
         on_a_thread(move || direct.call(&request, until)).await
     }
 
     async fn look(&self) -> Result<Vec<Warning>> {
-        let direct = self.inner.direct.clone();
+        let direct = self.direct()?;
         on_a_thread(move || direct.look()).await
     }
 

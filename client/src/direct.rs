@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
 use argus_presence::{ThisMachine, clock};
-use argus_proto::collection::{Catalog, Collection};
+use argus_proto::collection::Collection;
 use argus_proto::document::{Document, Unreadable};
 use argus_proto::engine::{self, Context};
 use argus_proto::error::{Code, Error, Result};
@@ -13,9 +13,9 @@ use argus_proto::method::resolve::{self, Resolution};
 use argus_proto::method::{Resolve, Warning};
 use argus_proto::{Answer, Request};
 use argus_store::lockfile::StaleAfter;
-use argus_store::{Paths, Reading, RegistryFile, Transaction};
+use argus_store::{Paths, Reading, RegistryFile, Source, Transaction};
 
-use crate::options::Options;
+use crate::description::Described;
 
 /// How many files are kept for the next call, with what was last seen of them.
 const IDLE_FILES_MAX: usize = 4;
@@ -34,16 +34,14 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// The file of the collection that the options name.
-    pub(crate) fn new(registry: Paths, options: &Options) -> Result<Self> {
-        let catalog = Catalog::built_in();
-        let collection = catalog.named(options.collection.as_deref())?.clone();
+    /// The file of the collection that is described.
+    pub(crate) fn new(registry: &Paths, described: &Described) -> Result<Self> {
         Ok(Direct {
-            paths: registry.beside_registry(collection.file.as_deref())?,
-            collection,
-            registry,
-            stale_after: options.stale_after,
-            lock_wait: options.lock_wait,
+            paths: described.paths.clone()?,
+            collection: described.collection.clone(),
+            registry: registry.clone(),
+            stale_after: described.stale_after,
+            lock_wait: described.lock_wait,
             idle: Arc::default(),
             notices: Arc::default(),
         })
@@ -56,6 +54,19 @@ impl Direct {
                 let reading = self.read()?;
                 let found = get.answer(&reading.document, self.context());
                 found.map(Answer::Get).map_err(|error| self.not_in_a_damaged_file(error, &reading))
+            }
+            Request::GetDocument(get) => {
+                let reading = self.read()?;
+                match &reading.problem {
+                    // What is shown instead would be taken for what stands there.
+                    Some((problem, instead))
+                        if problem.code() == Code::UnsupportedVersion
+                            || *instead == Source::Empty =>
+                    {
+                        Err(self.problem(problem))
+                    }
+                    _ => Ok(Answer::GetDocument(get.answer(&reading.document))),
+                }
             }
             Request::List(list) => {
                 let reading = self.read()?;
@@ -155,7 +166,7 @@ impl Direct {
             let path = self.paths.registry().display();
             let message =
                 format!("the change is durable, but {path} could not be written to show it");
-            self.notices().push(Warning { code: Code::Io, message });
+            self.notice(Warning { code: Code::Io, message });
         }
         self.notices().extend(
             recoveries
@@ -171,6 +182,11 @@ impl Direct {
             machine: &ThisMachine,
             caller: std::process::id(),
         }
+    }
+
+    /// Notes what happened on the way.
+    pub(crate) fn notice(&self, notice: Warning) {
+        self.notices().push(notice);
     }
 
     /// What happened on the way that is no part of an answer, since this was last asked.

@@ -155,7 +155,8 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Mirror<T> {
             }
         };
         let mut snapshot = Snapshot::empty();
-        arrived.into_iter().for_each(|event| snapshot.take(event, subscription.description()));
+        let description = subscription.description();
+        arrived.into_iter().for_each(|event| snapshot.take(event, &description));
         snapshot.problem = subscription.problem().cloned();
         let present = Arc::new(ArcSwap::from_pointee(snapshot));
         let (change, changes) = watch::channel(());
@@ -178,7 +179,8 @@ async fn keep_up<T: DeserializeOwned>(
         next.problem = subscription.problem().cloned();
         let is_news = arrived.iter().any(|event| event.kind != EventKind::Bookmark);
         if is_news || next.problem != present.load().problem {
-            arrived.into_iter().for_each(|event| next.take(event, subscription.description()));
+            let description = subscription.description();
+            arrived.into_iter().for_each(|event| next.take(event, &description));
             present.store(Arc::new(next));
             change.send_replace(());
         }

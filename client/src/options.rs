@@ -30,10 +30,10 @@ pub struct Options {
     pub collection: Option<String>,
     /// How long a whole call may take, daemon and fallback together.
     pub request_timeout: Duration,
-    /// How long to wait for the locks when working on the file.
-    pub lock_wait: Duration,
-    /// When the lockfile of another program counts as left behind.
-    pub stale_after: StaleAfter,
+    /// How long to wait for the locks when working on the file; `None`: as `config.yaml` says.
+    pub lock_wait: Option<Duration>,
+    /// When the lockfile of another program counts as left behind; `None`: as `config.yaml` says.
+    pub stale_after: Option<StaleAfter>,
     /// How often a [`Watcher`](crate::Watcher) says that it is there.
     pub heartbeat_interval: Duration,
     /// What the daemon's log calls this program.
@@ -54,8 +54,8 @@ impl Options {
             mode: Mode::Auto,
             collection: None,
             request_timeout: CALL_TIMEOUT,
-            lock_wait: argus_store::wait::LOCK_WAIT,
-            stale_after: StaleAfter::default(),
+            lock_wait: None,
+            stale_after: None,
             heartbeat_interval: HEARTBEAT_INTERVAL,
             name: "argus-client".to_owned(),
             replaces_older: false,

@@ -137,7 +137,7 @@ impl Subscription {
     }
 
     /// What the collection is that is followed.
-    pub(crate) fn description(&self) -> &Description {
+    pub(crate) fn description(&self) -> Arc<Description> {
         self.client.description()
     }
 
@@ -174,7 +174,10 @@ impl Subscription {
         if !matches!(self.source, Source::File { .. }) {
             // What is there is told whole: nobody knows what it was when the daemon went.
             self.subscribe.since = None;
-            let polling = Polling::new(self.client.direct(), self.subscribe.clone());
+            let direct = self.client.direct().inspect_err(|error| {
+                self.problem = Some(error.clone());
+            })?;
+            let polling = Polling::new(direct, self.subscribe.clone());
             let polling = Arc::new(Mutex::new(polling));
             self.source = Source::File { polling, look_at: Instant::now() };
             self.has_begun = true;

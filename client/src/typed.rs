@@ -46,7 +46,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// }
 ///
 /// # async fn example() -> argus_client::Result<()> {
-/// let machines = Client::from_env()?.collection::<Machine>("machines")?;
+/// let machines = Client::from_env()?.collection::<Machine>("machines");
 /// machines.add("box", &Machine { r#type: "ssh".into(), host: "box.lan".into() }).await?;
 /// machines.update("box", |machine| machine.host = "box.home".into()).await?;
 /// for machine in machines.list().await?.entries {

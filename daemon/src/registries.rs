@@ -34,6 +34,21 @@ struct Described {
     stale_after: StaleAfter,
 }
 
+/// What other settings mean for the registries that are open.
+#[derive(Default)]
+struct Differences {
+    otherwise: Vec<Otherwise>,
+    /// Their collection is not there any more.
+    ended: Vec<Registry>,
+}
+
+/// A registry that is described otherwise.
+struct Otherwise {
+    registry: Registry,
+    file: RegistryFile,
+    collection: Arc<Collection>,
+}
+
 impl Described {
     fn by(config: &Config) -> Self {
         let stale_after =
@@ -88,8 +103,8 @@ impl Registries {
 
     /// Goes on with other settings. Who follows a collection that there is no more is told so.
     pub(crate) async fn follow(&self, config: &Config) {
-        let (changed, ended) = self.note(Described::by(config));
-        for (registry, file, collection) in changed {
+        let Differences { otherwise, ended } = self.note(Described::by(config));
+        for Otherwise { registry, file, collection } in otherwise {
             registry.describe(file, collection).await;
         }
         join_all(ended.iter().map(Registry::finish)).await;
@@ -98,30 +113,30 @@ impl Registries {
         self.open_unasked();
     }
 
-    /// Which registries are described otherwise now, and which are not there any more.
-    fn note(
-        &self,
-        now: Described,
-    ) -> (Vec<(Registry, RegistryFile, Arc<Collection>)>, Vec<Registry>) {
+    fn note(&self, now: Described) -> Differences {
         let mut state = self.state();
         let before = std::mem::replace(&mut state.described, now);
         let State { described, open } = &mut *state;
-        let (mut changed, mut ended) = (Vec::new(), Vec::new());
+        let mut differences = Differences::default();
         open.retain(|name, registry| {
             let Ok(collection) = described.catalog.named(Some(name)) else {
-                ended.push(registry.clone());
+                differences.ended.push(registry.clone());
                 return false;
             };
             let is_same = before.catalog.named(Some(name)).is_ok_and(|was| was == collection)
                 && before.stale_after == described.stale_after;
             match described.file(&self.paths, collection) {
                 Ok(_) if is_same => {}
-                Ok(file) => changed.push((registry.clone(), file, collection.clone())),
+                Ok(file) => differences.otherwise.push(Otherwise {
+                    registry: registry.clone(),
+                    file,
+                    collection: collection.clone(),
+                }),
                 Err(error) => tracing::error!("cannot go on with {name}: {}", error.message),
             }
             true
         });
-        (changed, ended)
+        differences
     }
 
     fn open_unasked(&self) {

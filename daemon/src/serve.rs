@@ -104,6 +104,10 @@ async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<An
         Request::Get(get) => {
             get.answer(&snapshot.document, snapshot.context(caller)).map(Answer::Get)
         }
+        Request::GetDocument(get) => match snapshot.unknown_document() {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(Answer::GetDocument(get.answer(&snapshot.document))),
+        },
         Request::List(list) => {
             let (registry, list) = (registry.clone(), list.clone());
             let is_long = snapshot.document.records.len() > RECORDS_INLINE_MAX;

@@ -105,6 +105,13 @@ impl Snapshot {
         changes.narrow(first..).into_iter()
     }
 
+    /// The error for a file of which nothing is known beside the records: what is shown instead
+    /// would be taken for what stands there.
+    pub(crate) fn unknown_document(&self) -> Option<&Error> {
+        let (error, instead) = self.problem.as_ref()?;
+        (error.code == Code::UnsupportedVersion || *instead == Source::Empty).then_some(error)
+    }
+
     /// The error for a file that this program is too old for.
     pub(crate) fn newer_format(&self) -> Option<&Error> {
         let (error, _) = self.problem.as_ref()?;

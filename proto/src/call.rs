@@ -1,9 +1,10 @@
 //! The table of methods: every request and every answer, in both encodings.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::error::{Code, Error, Result};
-use crate::json::JsonText;
+use crate::json::{JsonText, Object};
 use crate::method::*;
 
 /// A request with what all requests carry.
@@ -59,6 +60,8 @@ pub enum Request {
     Unsubscribe(Unsubscribe),
     Put(Put),
     Patch(Patch),
+    GetDocument(GetDocument),
+    PatchDocument(PatchDocument),
 }
 
 /// What can be answered. Order is part of the binary encoding: add at the end only.
@@ -79,6 +82,8 @@ pub enum Answer {
     Unsubscribe(Unsubscribed),
     Put(Written),
     Patch(Written),
+    GetDocument(FoundDocument),
+    PatchDocument(Written),
 }
 
 impl Request {
@@ -89,6 +94,7 @@ impl Request {
             Request::Remove(remove) => remove.flush,
             Request::Put(put) => put.flush,
             Request::Patch(patch) => patch.flush,
+            Request::PatchDocument(patch) => patch.flush,
             // Only people prune.
             Request::Prune(_) => true,
             _ => false,
@@ -96,64 +102,98 @@ impl Request {
     }
 }
 
+/// Several requests may share a method's name: those below `@document` are asked for by
+/// `document: true` among the parameters.
 macro_rules! methods {
-    ($($variant:ident $name:literal $kind:ident $result:ident;)*) => {
+    (
+        $($variant:ident $name:literal $kind:ident $result:ident;)*
+        @document
+        $($of_document:ident $of_name:literal $of_kind:ident $of_result:ident;)*
+    ) => {
         impl Request {
             /// The names of all methods.
             pub const METHODS: &[&str] = &[$($name),*];
 
             /// The name of the method.
             pub fn method(&self) -> &'static str {
-                match self { $(Request::$variant(_) => $name,)* }
+                match self {
+                    $(Request::$variant(_) => $name,)*
+                    $(Request::$of_document(_) => $of_name,)*
+                }
             }
 
             /// What it needs of whoever serves it.
             pub fn kind(&self) -> Kind {
-                match self { $(Request::$variant(_) => Kind::$kind,)* }
+                match self {
+                    $(Request::$variant(_) => Kind::$kind,)*
+                    $(Request::$of_document(_) => Kind::$of_kind,)*
+                }
             }
 
             /// Reads the parameters of a method; `None` where there is no such method.
             pub fn from_json(method: &str, params: &str) -> Option<Result<Self>> {
+                let of_document = match method {
+                    $($of_name)|* => is_about_document(method, params),
+                    _ => Ok(false),
+                };
+                let of_document = match of_document {
+                    Ok(of_document) => of_document,
+                    Err(error) => return Some(Err(error)),
+                };
                 Some(match method {
-                    $($name => parse_params::<$variant>(method, params).map(Request::$variant),)*
+                    $($of_name if of_document => {
+                        parse_params(method, params).map(Request::$of_document)
+                    })*
+                    $($name => parse_params(method, params).map(Request::$variant),)*
                     _ => return None,
                 })
             }
 
             /// The parameters as JSON.
             pub fn to_json(&self) -> Result<String> {
-                match self { $(Request::$variant(params) => to_json(params),)* }
+                match self {
+                    $(Request::$variant(params) => to_json(params),)*
+                    $(Request::$of_document(params) => about_document(&to_json(params)?),)*
+                }
             }
         }
 
         impl Answer {
             /// The result as JSON.
             pub fn to_json(&self) -> Result<String> {
-                match self { $(Answer::$variant(result) => to_json(result),)* }
+                match self {
+                    $(Answer::$variant(result) => to_json(result),)*
+                    $(Answer::$of_document(result) => to_json(result),)*
+                }
             }
         }
 
-        $(
-            impl From<$variant> for Request {
-                fn from(params: $variant) -> Self {
-                    Request::$variant(params)
+        $(method!($variant $name $result);)*
+        $(method!($of_document $of_name $of_result);)*
+    };
+}
+
+macro_rules! method {
+    ($variant:ident $name:literal $result:ident) => {
+        impl From<$variant> for Request {
+            fn from(params: $variant) -> Self {
+                Request::$variant(params)
+            }
+        }
+
+        impl Method for $variant {
+            type Result = $result;
+
+            fn result(answer: Answer) -> Result<$result> {
+                match answer {
+                    Answer::$variant(result) => Ok(result),
+                    _ => Err(Error::new(
+                        Code::Protocol,
+                        concat!("the daemon's answer does not belong to `", $name, "`"),
+                    )),
                 }
             }
-
-            impl Method for $variant {
-                type Result = $result;
-
-                fn result(answer: Answer) -> Result<$result> {
-                    match answer {
-                        Answer::$variant(result) => Ok(result),
-                        _ => Err(Error::new(
-                            Code::Protocol,
-                            concat!("the daemon's answer does not belong to `", $name, "`"),
-                        )),
-                    }
-                }
-            }
-        )*
+        }
     };
 }
 
@@ -172,6 +212,9 @@ methods! {
     Unsubscribe "unsubscribe" Subscription Unsubscribed;
     Put "put" Change Written;
     Patch "patch" Change Written;
+    @document
+    GetDocument "get" Read FoundDocument;
+    PatchDocument "patch" Change Written;
 }
 
 impl Call {
@@ -205,8 +248,7 @@ impl Call {
 
     /// The parameters as JSON, with what all requests carry.
     pub fn params_to_json(&self) -> Result<String> {
-        let mut object = crate::json::Object::parse(&self.request.to_json()?)
-            .map_err(|error| Error::new(Code::Protocol, error.to_string()))?;
+        let mut object = params_object(&self.request.to_json()?)?;
         if let Some(collection) = &self.collection {
             object.set_string("collection", collection);
         }
@@ -215,6 +257,40 @@ impl Call {
         }
         Ok(object.to_text())
     }
+}
+
+/// Whether a call is about the document, and not about one of its records.
+fn is_about_document(method: &str, params: &str) -> Result<bool> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Subject {
+        id: Option<IgnoredAny>,
+        #[serde(default)]
+        document: bool,
+        #[serde(default)]
+        if_absent: bool,
+    }
+
+    let subject: Subject = parse_params(method, params)?;
+    let message = match (subject.id.is_some(), subject.document) {
+        (true, false) => return Ok(false),
+        (false, true) if !subject.if_absent => return Ok(true),
+        (false, true) => "cannot be asked for with `ifAbsent`: the document is always there",
+        (true, true) => "takes an `id` or `document: true`, not both",
+        (false, false) => "takes an `id`, or `document: true`",
+    };
+    Err(Error::new(Code::Usage, format!("`{method}` {message}"))
+        .hint(format!("argus {method} --help")))
+}
+
+fn about_document(params: &str) -> Result<String> {
+    let mut object = params_object(params)?;
+    object.set("document", "true");
+    Ok(object.to_text())
+}
+
+fn params_object(params: &str) -> Result<Object> {
+    Object::parse(params).map_err(|error| Error::new(Code::Protocol, error.to_string()))
 }
 
 fn parse_params<'a, T: Deserialize<'a>>(method: &str, params: &'a str) -> Result<T> {

@@ -11,7 +11,7 @@ use crate::collection::Collection;
 use crate::error::{Code, Error};
 use crate::json::{JsonError, Object, key_text, members};
 use crate::limits::FILE_BYTES_MAX;
-use crate::record::Record;
+use crate::record::{Record, etag_of};
 use crate::records::Records;
 use crate::style::{Style, without_mark};
 
@@ -22,6 +22,8 @@ pub struct Document {
     pub records: Records,
     /// The top-level keys in their order, as quoted and canonical text.
     top: Arc<Vec<(String, Slot)>>,
+    /// How many bytes the file has around its records.
+    bytes_around: usize,
     updated_at: u64,
     /// Ids and top-level keys that the text had more than once: all but the last of each are lost.
     duplicates: Arc<Vec<String>>,
@@ -33,6 +35,20 @@ pub(crate) enum Slot {
     Records,
     UpdatedAt,
     Other(String),
+}
+
+impl Slot {
+    /// What stands behind a key, both given as they stand in the file.
+    fn of(quoted: &str, value: &str, collection: &Collection) -> Self {
+        let key = key_text(quoted);
+        if key == collection.records_key {
+            Slot::Records
+        } else if collection.updated_at_key.as_ref() == Some(&key) {
+            Slot::UpdatedAt
+        } else {
+            Slot::Other(value.to_owned())
+        }
+    }
 }
 
 /// Why a text is no document of this collection.
@@ -96,7 +112,7 @@ impl Document {
         top.push((crate::json::string(&collection.records_key), Slot::Records));
         let mut records = Records::new(Style::own(collection));
         add_defaults(&mut records, collection);
-        Document { records, top: Arc::new(top), updated_at: 0, duplicates: Arc::default() }
+        Document::new(records, top, 0, Vec::new())
     }
 
     /// Reads a file's bytes.
@@ -128,45 +144,62 @@ impl Document {
         let mut updated_at = 0;
         let mut top = Vec::new();
         for (quoted, value) in object.iter_quoted() {
-            let key = key_text(quoted);
-            let slot = if key == collection.records_key {
-                Slot::Records
-            } else if collection.updated_at_key.as_ref() == Some(&key) {
+            let slot = Slot::of(quoted, value, collection);
+            if slot == Slot::UpdatedAt {
                 updated_at = parse_updated_at(value)?;
-                Slot::UpdatedAt
-            } else {
-                Slot::Other(value.to_owned())
-            };
+            }
             top.push((quoted.to_owned(), slot));
         }
         if collection.updated_at_key.is_some() && !top.iter().any(|(_, s)| *s == Slot::UpdatedAt) {
             return Err(Unreadable::NotARegistry("`updatedAt` is missing".into()));
         }
-        Ok(Document { records, top: Arc::new(top), updated_at, duplicates: Arc::new(duplicates) })
+        Ok(Document::new(records, top, updated_at, duplicates))
+    }
+
+    fn new(
+        records: Records,
+        top: Vec<(String, Slot)>,
+        updated_at: u64,
+        duplicates: Vec<String>,
+    ) -> Self {
+        let duplicates = Arc::new(duplicates);
+        let mut document =
+            Document { records, top: Arc::default(), bytes_around: 0, updated_at, duplicates };
+        document.set_top(top);
+        document
     }
 
     /// The file's text, in the style of the text that it was read from.
     pub fn render(&self) -> String {
+        let mut out = String::with_capacity(self.file_bytes());
+        self.render_around(&mut out, |out| self.render_records(out));
+        out
+    }
+
+    fn render_around(&self, out: &mut String, render_records: impl Fn(&mut String)) {
         let style = self.style();
-        let mut out =
-            String::with_capacity(self.records.file_bytes() + 2 * self.records.len() + 256);
-        style.begin(&mut out);
+        style.begin(out);
         out.push('{');
         for (at, (key, slot)) in self.top.iter().enumerate() {
             out.push_str(if at == 0 { "" } else { style.comma() });
-            style.break_line(1, &mut out);
+            style.break_line(1, out);
             out.push_str(key);
             out.push_str(style.colon());
             match slot {
-                Slot::Records => self.render_records(&mut out),
+                Slot::Records => render_records(out),
                 Slot::UpdatedAt => out.push_str(&self.updated_at.to_string()),
-                Slot::Other(text) => style.value(text, 1, &mut out),
+                Slot::Other(text) => style.value(text, 1, out),
             }
         }
-        style.break_line(0, &mut out);
+        style.break_line(0, out);
         out.push('}');
-        style.end(&mut out);
-        out
+        style.end(out);
+    }
+
+    /// How many bytes the file has at most: two are counted between one record and the next, and some
+    /// for a time that grows.
+    pub fn file_bytes(&self) -> usize {
+        self.records.file_bytes() + 2 * self.records.len() + self.bytes_around + 256
     }
 
     /// How the file is laid out.
@@ -191,6 +224,54 @@ impl Document {
         self.updated_at
     }
 
+    /// The top-level keys without the records.
+    pub fn beside_records(&self) -> Object {
+        let mut object = Object::default();
+        for (quoted, slot) in self.top.iter().filter(|(_, slot)| *slot != Slot::Records) {
+            object.set_quoted(quoted.clone(), self.slot_text(slot));
+        }
+        object
+    }
+
+    /// A hash of what stands beside the records, without the time of the last change: the same in
+    /// every process, on every day, for the same content.
+    pub fn etag_beside_records(&self) -> Box<str> {
+        let slots = self.top.iter().filter_map(|(quoted, slot)| match slot {
+            Slot::Other(text) => Some((key_text(quoted), text.as_str())),
+            Slot::Records | Slot::UpdatedAt => None,
+        });
+        etag_of(slots)
+    }
+
+    /// Applies a merge patch that names neither the records nor the time of the last change.
+    pub(crate) fn patch_beside_records(
+        &mut self,
+        patch: &Object,
+        collection: &Collection,
+    ) -> Result<(), JsonError> {
+        let mut object = Object::default();
+        for (quoted, slot) in self.top.iter() {
+            object.set_quoted(quoted.clone(), self.slot_text(slot));
+        }
+        object.merge_patch(patch)?;
+        let slot =
+            |(quoted, text): (&str, &str)| (quoted.to_owned(), Slot::of(quoted, text, collection));
+        let top: Vec<_> = object.iter_quoted().map(slot).collect();
+        // Else it would be taken for another document, and written.
+        if top != *self.top {
+            self.set_top(top);
+        }
+        Ok(())
+    }
+
+    fn slot_text(&self, slot: &Slot) -> String {
+        match slot {
+            Slot::Records => "{}".to_owned(),
+            Slot::UpdatedAt => self.updated_at.to_string(),
+            Slot::Other(text) => text.clone(),
+        }
+    }
+
     /// Whether both are copies of which none was changed. What is equal without being a copy is
     /// not looked at.
     pub fn is_copy_of(&self, other: &Self) -> bool {
@@ -210,6 +291,9 @@ impl Document {
     /// Puts other top-level keys in the place of the old ones.
     pub(crate) fn set_top(&mut self, top: Vec<(String, Slot)>) {
         self.top = Arc::new(top);
+        let mut around = String::new();
+        self.render_around(&mut around, |out| out.push_str("{}"));
+        self.bytes_around = around.len();
     }
 
     fn render_records(&self, out: &mut String) {

@@ -13,6 +13,7 @@ use crate::call::{Answer, Request};
 use crate::collection::Collection;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
+use crate::json::Object;
 use crate::limits::{FILE_BYTES_MAX, RECORDS_MAX};
 use crate::process::{Machine, Process};
 use crate::record::{Record, Watcher};
@@ -124,6 +125,7 @@ pub fn apply(document: &Document, request: &Request, context: Context<'_>) -> Re
         Request::Remove(params) => Answer::Remove(params.apply(&mut step)?),
         Request::Put(params) => Answer::Put(params.apply(&mut step)?),
         Request::Patch(params) => Answer::Patch(params.apply(&mut step)?),
+        Request::PatchDocument(params) => Answer::PatchDocument(params.apply(&mut step)?),
         Request::Prune(params) => Answer::Prune(params.apply(&mut step)?),
         other => {
             return Err(Error::new(
@@ -176,6 +178,17 @@ impl<'a> Step<'a> {
         true
     }
 
+    /// Patches what stands beside the records. That is no change of a record, and nobody is told.
+    pub(crate) fn patch_beside_records(&mut self, patch: &Object) -> Result<()> {
+        let collection = self.context.collection;
+        let before = self.document.clone();
+        self.document.patch_beside_records(patch, collection).map_err(|error| {
+            Error::new(Code::Invalid, format!("{} cannot be patched: {error}", collection.name))
+        })?;
+        self.differs |= !self.document.is_copy_of(&before);
+        self.check_size()
+    }
+
     fn check_size(&self) -> Result<()> {
         let records = &self.document.records;
         let name = &self.context.collection.name;
@@ -186,8 +199,7 @@ impl<'a> Step<'a> {
             )
             .hint("argus prune"));
         }
-        // Two bytes between one record and the next, and a kilobyte for what stands around them.
-        if records.file_bytes() + 2 * records.len() + 1024 > FILE_BYTES_MAX {
+        if self.document.file_bytes() > FILE_BYTES_MAX {
             return Err(Error::new(
                 Code::TooLarge,
                 format!("the file of {name} would have more than {FILE_BYTES_MAX} bytes"),

@@ -1,5 +1,6 @@
 //! Compare and set: a change is made only on top of what its caller has seen.
 
+use crate::collection::Collection;
 use crate::error::{Code, Error, Result};
 
 /// What has to be true of a record for it to be changed.
@@ -52,4 +53,23 @@ impl<'a> Precondition<'a> {
             "id": id, "etag": etag, "ifMatch": wanted,
         })))
     }
+}
+
+/// Checks that what stands beside the records is still what the caller has seen.
+///
+/// # Errors
+/// `E_CONFLICT`, with the etag that it has.
+pub(crate) fn check_document(
+    if_match: Option<&str>,
+    etag: &str,
+    collection: &Collection,
+) -> Result<()> {
+    if if_match.is_none_or(|wanted| wanted == etag) {
+        return Ok(());
+    }
+    let name = &collection.name;
+    let message = format!("the document of {name} is not what it was: its etag is {etag}");
+    Err(Error::new(Code::Conflict, message)
+        .hint(format!("read it again: argus get -c {name} --document"))
+        .details(serde_json::json!({ "collection": name, "etag": etag, "ifMatch": if_match })))
 }

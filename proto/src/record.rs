@@ -84,7 +84,7 @@ impl Record {
             (Ok(object), Some(_)) => Watcher::read(id, object).map(Some),
         };
         let etag = match &object {
-            Ok(object) => etag_of(object, collection.ttl),
+            Ok(object) => etag_of(content(object, collection.ttl)),
             Err(_) => hash([text]),
         };
         Record { text: text.into(), etag, watcher }
@@ -93,7 +93,7 @@ impl Record {
     /// Takes a record that argus is about to write: it must be sound and within the limits.
     pub fn create(id: &str, object: &Object, collection: &Collection) -> Result<Self> {
         let text = object.to_text();
-        check_size(&text)?;
+        check_size("the record", &text)?;
         if collection.ttl.is_some() {
             check_optional_fields(object)?;
         }
@@ -157,15 +157,15 @@ impl Record {
     }
 }
 
-/// Refuses a record that is over the limit.
-pub(crate) fn check_size(text: &str) -> Result<()> {
+/// Refuses a record, or `what` is bounded as one, that is over the limit.
+pub(crate) fn check_size(what: &str, text: &str) -> Result<()> {
     if text.len() <= RECORD_BYTES_MAX {
         return Ok(());
     }
     let bytes = text.len();
     Err(Error::new(
         Code::TooLarge,
-        format!("the record has {bytes} bytes; at most {RECORD_BYTES_MAX} are allowed"),
+        format!("{what} has {bytes} bytes; at most {RECORD_BYTES_MAX} are allowed"),
     )
     .details(serde_json::json!({ "bytes": bytes, "bytesMax": RECORD_BYTES_MAX })))
 }
@@ -277,12 +277,14 @@ fn check_optional_fields(object: &Object) -> std::result::Result<(), Damage> {
     Ok(())
 }
 
-/// The order of the keys does not count: a program that rewrites a record may change it.
-fn etag_of(object: &Object, ttl: Option<Duration>) -> Box<str> {
-    let mut members: Vec<(String, &str)> = object
-        .iter()
-        .filter(|(key, _)| ttl.is_none() || (key != UPDATED_AT && key != PROCESS))
-        .collect();
+/// What is content in a record: not what a heartbeat changes, nor what argus adds.
+fn content(object: &Object, ttl: Option<Duration>) -> impl Iterator<Item = (String, &str)> {
+    object.iter().filter(move |(key, _)| ttl.is_none() || (key != UPDATED_AT && key != PROCESS))
+}
+
+/// The order of the keys does not count: a program that rewrites an object may change it.
+pub(crate) fn etag_of<'a>(members: impl Iterator<Item = (String, &'a str)>) -> Box<str> {
+    let mut members: Vec<(String, &str)> = members.collect();
     members.sort();
     hash(members.iter().flat_map(|(key, value)| [key.as_str(), "\0", value, "\0"]))
 }

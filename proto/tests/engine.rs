@@ -4,13 +4,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use argus_proto::collection::WATCHERS;
+use argus_proto::collection::{ACCOUNTS, Collection, WATCHERS};
 use argus_proto::document::Document;
 use argus_proto::engine::{Context, Outcome, Reason, apply};
 use argus_proto::error::Code;
 use argus_proto::json::JsonText;
-use argus_proto::limits::RECORDS_MAX;
-use argus_proto::method::{Announce, Heartbeat, List, Prune, Remove};
+use argus_proto::limits::{FILE_BYTES_MAX, RECORD_BYTES_MAX, RECORDS_MAX};
+use argus_proto::method::{
+    Announce, GetDocument, Heartbeat, List, PatchDocument, Prune, Put, Remove,
+};
 use argus_proto::presence::State;
 use argus_proto::process::{Machine, Process, Verdict};
 use argus_proto::reaping::{Evidence, Suspect, reap};
@@ -357,6 +359,150 @@ fn a_collection_is_full_at_its_limit() {
 }
 
 /// One of a few ids and processes, so that changes meet each other.
+/// A file whose owner is somebody else: keys that argus has never heard of, and a style of its own.
+const ACCOUNTS_FILE: &str = r#"{"zeta":1.0,"version":1,"autoSwitch":{"enabled":false,"big":9007199254740993},"accounts":{"a":{"name":"a"}},"\ud800":[ 1,2 ]}"#;
+
+fn patched(
+    document: &Document,
+    collection: &Collection,
+    patch: PatchDocument,
+) -> argus_proto::Result<Outcome> {
+    let machine = Table::default();
+    apply(document, &patch.into(), Context { collection, now: 2000, machine: &machine, caller: 1 })
+}
+
+#[test]
+fn what_stands_beside_the_records_is_patched_and_nothing_else() {
+    let before = Document::parse(ACCOUNTS_FILE.as_bytes(), &ACCOUNTS).expect("a registry");
+    let rows = [
+        // the patch, and the file without the records
+        (
+            "{}",
+            r#"{"zeta":1.0,"version":1,"autoSwitch":{"enabled":false,"big":9007199254740993},"\ud800":[1,2]}"#,
+        ),
+        (
+            r#"{"autoSwitch":{"enabled":true,"more":2.50},"new":[]}"#,
+            r#"{"zeta":1.0,"version":1,"autoSwitch":{"enabled":true,"big":9007199254740993,"more":2.50},"\ud800":[1,2],"new":[]}"#,
+        ),
+        (r#"{"zeta":null,"autoSwitch":null,"none":null}"#, r#"{"version":1,"\ud800":[1,2]}"#),
+        (
+            r#"{"\ud800":null,"autoSwitch":1,"zeta":{"a":{"b":null}}}"#,
+            r#"{"zeta":{"a":{}},"version":1,"autoSwitch":1}"#,
+        ),
+    ];
+    for (patch, expected) in rows {
+        let patch = PatchDocument::new(JsonText::parse(patch).expect("valid"));
+        let outcome = patched(&before, &ACCOUNTS, patch).expect(expected);
+        let found = GetDocument {}.answer(&outcome.document);
+        assert_eq!(found.document.as_str(), expected);
+        let Answer::PatchDocument(written) = &outcome.answer else { panic!("{outcome:?}") };
+        assert_eq!((&written.etag, written.created), (&found.etag, false));
+        assert!(outcome.changes.is_empty(), "an event is about a record");
+        let is_same = outcome.document.render() == before.render();
+        assert_eq!(outcome.differs, !is_same, "{expected}");
+        let text = outcome.document.render();
+        assert!(text.contains(r#""accounts":{"a":{"name":"a"}}"#), "{text}");
+        let again = Document::parse(text.as_bytes(), &ACCOUNTS).expect("a registry still");
+        assert_eq!(GetDocument {}.answer(&again), found);
+    }
+}
+
+#[test]
+fn keys_that_argus_keeps_and_the_records_are_not_patched_that_way() {
+    let watchers = Document::empty(&WATCHERS);
+    let accounts = Document::parse(ACCOUNTS_FILE.as_bytes(), &ACCOUNTS).expect("a registry");
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(63), "]".repeat(63));
+    let rows: [(&Document, &Collection, &str, Result<(), &str>); 9] = [
+        (&watchers, &WATCHERS, r#"{"version":1}"#, Err("version")),
+        (&watchers, &WATCHERS, r#"{"version":null}"#, Err("version")),
+        (&watchers, &WATCHERS, r#"{"own":1,"updatedAt":5}"#, Err("updatedAt")),
+        (&watchers, &WATCHERS, r#"{"watchers":{}}"#, Err("watchers")),
+        (&watchers, &WATCHERS, r#"{"accounts":{}}"#, Ok(())),
+        (&accounts, &ACCOUNTS, r#"{"accounts":null}"#, Err("accounts")),
+        // No key of argus' own in this collection.
+        (&accounts, &ACCOUNTS, r#"{"updatedAt":5}"#, Ok(())),
+        (&accounts, &ACCOUNTS, r#"[]"#, Err("")),
+        (&accounts, &ACCOUNTS, &deep, Ok(())),
+    ];
+    for (document, collection, patch, expected) in rows {
+        let patch = PatchDocument::new(JsonText::parse(patch).expect("valid"));
+        let result = patched(document, collection, patch.clone());
+        match (result, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(key)) => {
+                assert_eq!(error.code, Code::Invalid, "{patch:?}");
+                assert!(error.message.contains(key), "{error}");
+            }
+            (result, _) => panic!("{patch:?}: {result:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_document_is_as_large_as_a_record_at_most_and_fits_into_its_file() {
+    let document = Document::empty(&ACCOUNTS);
+    let text = |bytes: usize| JsonText::from_value(&serde_json::json!({ "a": "x".repeat(bytes) }));
+    for (bytes, what) in [(RECORD_BYTES_MAX, "the patch"), (RECORD_BYTES_MAX - 60, "the document")]
+    {
+        let error = patched(&document, &ACCOUNTS, PatchDocument::new(text(bytes)));
+        let error = error.expect_err("too large");
+        assert_eq!(error.code, Code::TooLarge);
+        assert!(error.message.starts_with(what) && error.message.contains("65536"), "{error}");
+    }
+
+    // Records up to the limit leave no room beside them.
+    let record = "x".repeat(FILE_BYTES_MAX - 4096);
+    let file = format!(r#"{{"version":1,"accounts":{{"a":{{"n":"{record}"}}}}}}"#);
+    let full = Document::parse(file.as_bytes(), &ACCOUNTS).expect("a registry");
+    patched(&full, &ACCOUNTS, PatchDocument::new(text(1))).expect("that fits");
+    let error = patched(&full, &ACCOUNTS, PatchDocument::new(text(8192))).expect_err("too large");
+    assert_eq!(error.code, Code::TooLarge);
+    // What stands beside them counts for a record too.
+    let beside = format!(r#"{{"version":1,"own":"{record}","accounts":{{}}}}"#);
+    let beside = Document::parse(beside.as_bytes(), &ACCOUNTS).expect("a registry");
+    let put = Put::new("a", text(8192));
+    let machine = Table::default();
+    let context = Context { collection: &ACCOUNTS, now: 1, machine: &machine, caller: 1 };
+    assert_eq!(apply(&beside, &put.into(), context).expect_err("full").code, Code::TooLarge);
+}
+
+#[test]
+fn the_etag_of_a_document_is_its_content_beside_the_records() {
+    let etag = |text: &str, collection| {
+        let document = Document::parse(text.as_bytes(), collection).expect("a registry");
+        GetDocument {}.answer(&document).etag
+    };
+    let watchers = r#"{"version":1,"updatedAt":1,"own":{"a":1.0},"watchers":{}}"#;
+    let same = [
+        "{\n\t\"version\": 1,\n\t\"updatedAt\": 1,\n\t\"own\": {\"a\": 1.0},\n\t\"watchers\": {}\n}\n",
+        r#"{"version":1,"updatedAt":999,"own":{"a":1.0},"watchers":{}}"#,
+        r#"{"watchers":{},"own":{"\u0061":1.0},"updatedAt":1,"version":1}"#,
+        r#"{"version":1,"updatedAt":1,"own":{"a":1.0},"watchers":{"x":null}}"#,
+    ];
+    for text in same {
+        assert_eq!(etag(text, &WATCHERS), etag(watchers, &WATCHERS), "{text}");
+    }
+    let others = [
+        r#"{"version":1,"updatedAt":1,"own":{"a":1},"watchers":{}}"#,
+        r#"{"version":1,"updatedAt":1,"own":{"a":1.0},"more":1,"watchers":{}}"#,
+        r#"{"version":1,"updatedAt":1,"watchers":{}}"#,
+    ];
+    for text in others {
+        assert_ne!(etag(text, &WATCHERS), etag(watchers, &WATCHERS), "{text}");
+    }
+
+    let document = Document::parse(watchers.as_bytes(), &WATCHERS).expect("a registry");
+    let patch = |if_match: &str| PatchDocument {
+        if_match: Some(if_match.to_owned()),
+        ..PatchDocument::new(JsonText::parse(r#"{"own":2}"#).expect("valid"))
+    };
+    let error = patched(&document, &WATCHERS, patch("0")).expect_err("it is another");
+    assert_eq!(error.code, Code::Conflict);
+    let now = etag(watchers, &WATCHERS);
+    assert_eq!(error.details.expect("details").to_value()["etag"], now);
+    patched(&document, &WATCHERS, patch(&now)).expect("it is that");
+}
+
 fn any_request() -> impl Strategy<Value = Request> {
     let id = prop::sample::select(vec!["app", "app-2", "shop", "ü"]);
     let pid = 1..5_u32;

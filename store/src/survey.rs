@@ -51,6 +51,12 @@ pub fn obstacles(paths: &Paths) -> Vec<(PathBuf, Obstacle)> {
     found
 }
 
+/// The mode of the file and `most`, where the file is open to more people than that.
+pub fn too_open(paths: &Paths, most: Option<u32>) -> Option<(u32, u32)> {
+    let mode = platform::mode(&std::fs::metadata(paths.registry()).ok()?)?;
+    most.filter(|most| mode & !most != 0).map(|most| (mode, most))
+}
+
 /// How many bytes this user may still write where the registry is; `None` where nobody tells.
 pub fn free_bytes(paths: &Paths) -> Option<u64> {
     platform::free_bytes(existing(paths.parent())).ok()

@@ -13,7 +13,7 @@ use crate::table::terminal_size;
 const FOUND_SOMETHING: u8 = 11;
 
 pub(crate) async fn run(session: &Session, arguments: Doctor) -> Result<ExitCode> {
-    let diagnosis = Diagnosis::make(&session.client, arguments.fix).await;
+    let diagnosis = Diagnosis::make(&session.client, arguments.fix).await?;
     let width = terminal_size().map(|(width, _)| usize::from(width));
     // The findings are what was asked for, and no error.
     session.output.data(&diagnosis, |diagnosis: &Diagnosis| diagnosis.text(width))?;

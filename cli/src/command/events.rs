@@ -39,7 +39,7 @@ pub(crate) async fn run(session: &Session, arguments: Events) -> Result<()> {
 /// Prints an event; tells whether anybody still reads.
 pub(crate) fn print(session: &Session, event: &Event) -> Result<bool> {
     if !session.output.json {
-        return session.output.lines(&lines(event, session.client.description()));
+        return session.output.lines(&lines(event, &session.client.description()));
     }
     let line = serde_json::to_string(event)
         .map_err(|error| Error::new(Code::Protocol, error.to_string()))?;

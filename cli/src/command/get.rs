@@ -1,18 +1,22 @@
 //! `argus get`.
 
 use argus_client::Result;
-use argus_client::method::Found;
+use argus_client::method::{Found, FoundDocument};
 use argus_proto::json::{JsonText, Layout, lay_out};
 
 use super::Session;
 use crate::args::Get;
 
 pub(crate) async fn run(session: &Session, arguments: Get) -> Result<()> {
-    let found = session.told(true, session.client.get(&arguments.id).await)?;
+    let Some(id) = arguments.id else {
+        let found = session.told(true, session.client.get_document().await)?;
+        return session.output.data(&found, |found: &FoundDocument| pretty(&found.document));
+    };
+    let found = session.told(true, session.client.get(&id).await)?;
     session.output.data(&found, |found: &Found| pretty(&found.record))
 }
 
-/// A record as people read it.
+/// JSON as people read it.
 pub(crate) fn pretty(record: &JsonText) -> String {
     let mut text = String::new();
     lay_out(record.as_str(), Layout::Pretty { indent: "  ", depth: 0 }, &mut text);

@@ -29,7 +29,7 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let listing = session.told(true, session.client.list(list).await)?;
     session.output.warnings(&listing.warnings);
     if listing.records.is_empty() && listing.warnings.is_empty() && !session.output.json {
-        let file = session.client.collection_file();
+        let file = session.client.collection_file()?;
         let registry = file.paths().registry().display();
         let which = if is_filtered { " that fits" } else { "" };
         anstream::eprintln!("nobody{which} is registered in {registry}");
@@ -38,7 +38,7 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
         if listing.records.is_empty() {
             String::new()
         } else {
-            text(listing, session.client.description(), clock::wall_ms())
+            text(listing, &session.client.description(), clock::wall_ms())
         }
     })
 }

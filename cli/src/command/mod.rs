@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod doctor;
+pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
@@ -70,6 +71,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Rm(arguments) => remove::run(&session, arguments).await,
         Command::Put(arguments) => put::put(&session, arguments).await,
         Command::Patch(arguments) => put::patch(&session, arguments).await,
+        Command::Edit(arguments) => edit::run(&session, arguments).await,
         Command::Prune(arguments) => prune::run(&session, arguments).await,
         Command::Resolve(arguments) => resolve::run(&session, arguments).await,
         Command::Status => status::run(&session).await,
@@ -110,14 +112,19 @@ fn json_text(name: &str, given: &str) -> Result<String> {
     if given != "-" {
         return Ok(given.to_owned());
     }
+    // White space may make it longer than the record that it becomes.
+    text_of(name, std::io::stdin(), INPUT_BYTES_MAX)
+}
+
+/// All of a text that has at most so many bytes.
+fn text_of(name: &str, source: impl Read, bytes_max: u64) -> Result<String> {
     let mut text = String::new();
-    std::io::stdin()
-        // White space may make it longer than the record that it becomes.
-        .take(INPUT_BYTES_MAX + 1)
+    source
+        .take(bytes_max + 1)
         .read_to_string(&mut text)
         .map_err(|error| Error::new(Code::Invalid, format!("cannot read {name}: {error}")))?;
-    if text.len() as u64 > INPUT_BYTES_MAX {
-        let message = format!("{name} has more than {INPUT_BYTES_MAX} bytes");
+    if text.len() as u64 > bytes_max {
+        let message = format!("{name} has more than {bytes_max} bytes");
         return Err(Error::new(Code::TooLarge, message));
     }
     Ok(text)

@@ -1,6 +1,6 @@
-//! `argus put` and `argus patch`: records as they are given.
+//! `argus put` and `argus patch`: what is given, as it is given.
 
-use argus_client::method::{Patch, Put, Written};
+use argus_client::method::{Patch, PatchDocument, Put, Written};
 use argus_client::{Code, Error, Result};
 use argus_proto::json::JsonText;
 
@@ -21,14 +21,14 @@ pub(crate) async fn put(session: &Session, arguments: args::Put) -> Result<()> {
 }
 
 pub(crate) async fn patch(session: &Session, arguments: args::Patch) -> Result<()> {
-    let patch = Patch {
-        id: arguments.id,
-        patch: object(&arguments.patch)?,
-        if_match: arguments.if_match,
-        if_absent: false,
-        flush: true,
+    let (patch, if_match) = (object(&arguments.patch)?, arguments.if_match);
+    let Some(id) = arguments.id else {
+        let patch = PatchDocument { patch, if_match, flush: true };
+        let written = session.told(false, session.client.patch_document(patch).await)?;
+        let name = session.client.description().name.clone();
+        return session.output.change(&written, |_: &Written| name);
     };
-    let id = patch.id.clone();
+    let patch = Patch { id: id.clone(), patch, if_match, if_absent: false, flush: true };
     let written = session.told(false, session.client.patch(patch).await)?;
     session.output.change(&written, |_: &Written| id)
 }

@@ -58,7 +58,7 @@ pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
 /// The ports on which somebody listens, or is about to.
 async fn registered_ports(session: &Session) -> Result<Vec<u16>> {
     let listing = session.client.list(List::default()).await?;
-    let collection = session.client.description();
+    let collection = &*session.client.description();
     let port = |listed: &argus_client::method::Listed| {
         let record = Record::read(&listed.id, listed.record.as_str(), collection);
         record.watcher().map(|watcher| watcher.port)

@@ -13,7 +13,7 @@ pub(crate) async fn run(session: &Session) -> Result<ExitCode> {
         return Err(Error::new(Code::Usage, "`argus top` is for people: it has no JSON to print")
             .hint("argus --json events --snapshot"));
     }
-    let collection = session.client.description();
+    let collection = &*session.client.description();
     if collection.ttl.is_none() {
         let message = format!("no process stands behind a record of {}", collection.name);
         return Err(Error::new(Code::Usage, message)

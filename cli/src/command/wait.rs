@@ -75,7 +75,7 @@ async fn is_present(session: &Session, id: &str) -> Result<bool> {
 
 async fn answers(session: &Session, id: &str) -> Result<bool> {
     let Some(found) = find(session, id).await? else { return Ok(false) };
-    let record = Record::read(id, found.record.as_str(), session.client.description());
+    let record = Record::read(id, found.record.as_str(), &session.client.description());
     let Some(watcher) = record.watcher().cloned() else { return Ok(false) };
     let ask = move || {
         let deadline = std::time::Instant::now() + PROBE_TIMEOUT;

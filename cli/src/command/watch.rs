@@ -45,7 +45,7 @@ pub(crate) async fn run(session: &Session, list: List) -> Result<()> {
 /// One line an event, first those that are there.
 async fn in_lines(session: &Session, list: List) -> Result<()> {
     let mut following = session.client.subscribe(Subscribe::default());
-    let collection = session.client.description();
+    let collection = &*session.client.description();
     let mut is_first = true;
     loop {
         let mut event = following.next().await?;
@@ -80,7 +80,7 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
     let mut screen = Screen::enter(session)?;
     let code = loop {
         let listing = session.client.list(list.clone()).await?;
-        session.output.text(&picture(&listing, session.client.description()))?;
+        session.output.text(&picture(&listing, &session.client.description()))?;
         tokio::select! {
             event = following.next() => {
                 event?;
@@ -100,7 +100,7 @@ async fn in_place(session: &Session, list: List) -> Result<()> {
     let listing = session.client.list(list).await?;
     session
         .output
-        .text(&(ls::text(&listing, session.client.description(), clock::wall_ms()) + "\n"))?;
+        .text(&(ls::text(&listing, &session.client.description(), clock::wall_ms()) + "\n"))?;
     std::process::exit(code.into());
 }
 

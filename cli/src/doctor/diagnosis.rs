@@ -16,8 +16,9 @@ use argus_proto::{Code, Record};
 use argus_store::survey::Obstacle;
 use serde::Serialize;
 
-use super::evidence::{Evidence, File, Lock, LockState, Seen};
+use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings};
 use crate::table::{age, ago};
+use crate::typed::quoted;
 
 /// Below this, and three times the registry's size, a change may find no room.
 const ROOM_BYTES_MIN: u64 = 1024 * 1024;
@@ -107,7 +108,9 @@ pub(crate) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(evidence.obstacles.iter().map(|(path, obstacle)| surroundings(path, obstacle)));
     findings.extend(room(evidence));
+    findings.extend(settings(evidence));
     findings.extend(file(evidence));
+    findings.extend(too_open(evidence));
     findings.extend(evidence.lock.as_ref().and_then(|found| lock(found, evidence)));
     findings.extend(daemon(evidence));
     findings.extend(spawning(evidence));
@@ -154,6 +157,40 @@ fn room(evidence: &Evidence) -> Option<Finding> {
     let finding = Finding::new(Severity::Warning, "disk-nearly-full", &folder)
         .says(format!("the disk is nearly full: {} KiB are left", free / 1024))
         .help(format!("make room: df -h {}", quoted(&folder)));
+    Some(finding)
+}
+
+fn settings(evidence: &Evidence) -> Vec<Finding> {
+    let Settings { path, problem, notices } = &evidence.settings;
+    let check = format!("{} config check", evidence.argus);
+    let wrong = problem.iter().map(|problem| {
+        let (first, others) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
+        let more = match others.lines().count() {
+            0 => String::new(),
+            others => format!(" (and {others} more)"),
+        };
+        Finding::new(Severity::Warning, "config-wrong", path.display())
+            .says(format!("{first}{more}; nothing of the file is used"))
+            .help(check.clone())
+    });
+    let unused = notices.iter().map(|notice| {
+        Finding::new(Severity::Note, "setting-unused", notice.key)
+            .says(format!("`{}` has no effect: {}", notice.key, notice.message))
+            .help(format!("take it out of {}", quoted(&path.to_string_lossy())))
+    });
+    wrong.chain(unused).collect()
+}
+
+fn too_open(evidence: &Evidence) -> Option<Finding> {
+    let (mode, most) = evidence.too_open?;
+    let (path, typed) = (evidence.registry.display(), quoted(&evidence.registry.to_string_lossy()));
+    let finding = Finding::new(Severity::Warning, "file-too-open", path)
+        .says(format!(
+            "{} has mode {mode:04o}, and {most:04o} is the most that is allowed; \
+             the next change closes it",
+            file_name(&evidence.registry)
+        ))
+        .help(format!("chmod {most:04o} {typed}"));
     Some(finding)
 }
 
@@ -431,13 +468,4 @@ fn milliseconds(time: Duration) -> u64 {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%=,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }

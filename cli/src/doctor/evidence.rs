@@ -13,6 +13,9 @@ use argus_store::survey::Obstacle;
 /// Everything that was looked at, at one time.
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence {
+    pub(crate) settings: Settings,
+    /// The mode of the file, and what it may be at most, where it is open to more people.
+    pub(crate) too_open: Option<(u32, u32)>,
     /// The registry's file.
     pub(crate) registry: PathBuf,
     /// How a verb for this registry is begun: `argus`, with `--registry` where that is needed.
@@ -41,6 +44,16 @@ pub(crate) struct Evidence {
     pub(crate) registry_bytes: u64,
     /// How many more bytes may be written.
     pub(crate) free_bytes: Option<u64>,
+}
+
+/// How `config.yaml` is.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) path: PathBuf,
+    /// Why it cannot be used, a line for each mistake.
+    pub(crate) problem: Option<Error>,
+    /// What it says that has no effect.
+    pub(crate) notices: Vec<argus_config::Notice>,
 }
 
 /// A daemon that does not answer.

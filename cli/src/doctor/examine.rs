@@ -3,28 +3,31 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use argus_client::{Client, Code, Mode, Probe};
+use argus_client::{Client, Code, Error, Mode, Probe, Result};
+use argus_config::Config;
 use argus_presence::{ThisMachine, clock, is_stopped};
 use argus_proto::presence::state;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::{self, WRITE_LOCK};
 use argus_store::lockfile::StaleAfter;
 use argus_store::wait::LOCK_WAIT;
-use argus_store::{
-    Endpoint, Paths, Reading, RegistryFile, Source, locate_registry, lockfile, quarantine, survey,
-};
+use argus_store::{Endpoint, Paths, Reading, RegistryFile, Source, lockfile, quarantine, survey};
 
-use super::diagnosis::quoted;
-use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
+use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings, Silent};
+use crate::typed::argus;
 
 /// How often it is looked whether a lock is still held.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Gathers the evidence.
-pub(crate) async fn examine(client: &Client) -> Evidence {
+///
+/// # Errors
+/// `E_USAGE` where the settings know no such collection.
+pub(crate) async fn examine(client: &Client) -> Result<Evidence> {
     let (paths, options) = (client.paths(), client.options());
-    let collection_file = client.collection_file();
+    let collection_file = client.collection_file()?;
     let file_paths = collection_file.paths();
+    let description = client.description();
     let daemon = client.probe().await;
     let now = clock::wall_ms();
     let (file, reading) = read(&collection_file, &daemon);
@@ -36,9 +39,12 @@ pub(crate) async fn examine(client: &Client) -> Evidence {
     let seen = |(id, record): (&std::sync::Arc<str>, &std::sync::Arc<argus_proto::Record>)| Seen {
         id: id.clone(),
         record: record.clone(),
-        state: state(record, client.description().ttl, now, &ThisMachine),
+        state: state(record, description.ttl, now, &ThisMachine),
     };
-    Evidence {
+    let settings = settings(paths);
+    Ok(Evidence {
+        settings,
+        too_open: survey::too_open(file_paths, description.mode),
         registry: file_paths.registry().to_owned(),
         argus: argus(paths),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -49,7 +55,7 @@ pub(crate) async fn examine(client: &Client) -> Evidence {
         daemon,
         spawn_rest: client.spawn_rest(),
         obstacles: survey::obstacles(file_paths),
-        lock: lock(file_paths, client.options().stale_after),
+        lock: lock(file_paths, client.stale_after()),
         quarantine_folder: quarantine::folder(file_paths),
         // One that cannot be looked into is among the obstacles.
         quarantine: quarantine::inspect(file_paths).unwrap_or_default(),
@@ -58,16 +64,14 @@ pub(crate) async fn examine(client: &Client) -> Evidence {
         duplicates: whole.map_or_else(Vec::new, |it| it.document.duplicates().to_vec()),
         registry_bytes: survey::registry_bytes(file_paths),
         free_bytes: survey::free_bytes(file_paths),
-    }
+    })
 }
 
-/// What is typed for this registry: its path as well, unless it is the one that is meant anyway.
-fn argus(paths: &Paths) -> String {
-    let usual = locate_registry(None).and_then(|path| Paths::new(&path));
-    match usual {
-        Ok(usual) if usual == *paths => "argus".to_owned(),
-        _ => format!("argus --registry {}", quoted(&paths.registry().to_string_lossy())),
-    }
+fn settings(paths: &Paths) -> Settings {
+    let path = argus_config::locate(paths.registry());
+    let read = Config::read(&path, paths.registry());
+    let notices = read.as_ref().map_or_else(|_| Vec::new(), Config::notices);
+    Settings { path, problem: read.err().map(Error::from), notices }
 }
 
 fn read(file: &RegistryFile, daemon: &Probe) -> (File, Option<Reading>) {

@@ -30,10 +30,9 @@ pub(crate) async fn fix(
                 Err(Error::new(Code::Unreachable, "only the daemon may be used"))
             }
             Cure::MendFile => mend(client, evidence).await,
-            Cure::ClearLocks => {
-                let mut file = client.collection_file();
-                file.clear_locks(client.options().lock_wait).map_err(Error::from)
-            }
+            Cure::ClearLocks => client
+                .collection_file()
+                .and_then(|mut file| file.clear_locks(client.lock_wait()).map_err(Error::from)),
             Cure::StartDaemon => client.start_daemon().await.map(drop),
             Cure::PruneDead => prune(client).await,
         };
@@ -44,9 +43,9 @@ pub(crate) async fn fix(
 
 /// Where a daemon serves, its memory is newer than any copy on the disk, and it mends by itself.
 async fn mend(client: &Client, evidence: &Evidence) -> Result<()> {
-    let mut file = client.collection_file();
+    let mut file = client.collection_file()?;
     if !matches!(evidence.daemon, Probe::Answers(_)) {
-        return Ok(file.mend(client.options().lock_wait).map(drop)?);
+        return Ok(file.mend(client.lock_wait()).map(drop)?);
     }
     let until = Instant::now() + MEND_WAIT;
     loop {

@@ -11,7 +11,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use argus_client::{Client, Error};
+use argus_client::{Client, Error, Result};
 use serde::Serialize;
 
 use diagnosis::{Cure, Finding, diagnose};
@@ -28,16 +28,19 @@ pub(crate) struct Diagnosis {
 
 impl Diagnosis {
     /// Examines, and with `fix` mends what can be mended safely.
-    pub(crate) async fn make(client: &Client, fix: bool) -> Self {
-        let evidence = examine(client).await;
+    ///
+    /// # Errors
+    /// `E_USAGE` where there is no such collection.
+    pub(crate) async fn make(client: &Client, fix: bool) -> Result<Self> {
+        let evidence = examine(client).await?;
         let findings = diagnose(&evidence);
         if !fix || findings.iter().all(|finding| finding.cure.is_none()) {
-            return Diagnosis { findings, evidence };
+            return Ok(Diagnosis { findings, evidence });
         }
         let failures = fix::fix(client, &evidence, &findings).await;
-        let evidence = examine(client).await;
+        let evidence = examine(client).await?;
         let left = diagnose(&evidence);
-        Diagnosis { findings: compare(findings, left, &failures), evidence }
+        Ok(Diagnosis { findings: compare(findings, left, &failures), evidence })
     }
 
     /// Whether nothing is left that somebody should do something about.

@@ -13,13 +13,19 @@ use argus_store::Source;
 use argus_store::quarantine::Quarantine;
 use argus_store::survey::Obstacle;
 
-use super::diagnosis::{Cure, Finding, Severity, diagnose, quoted};
-use super::evidence::{Evidence, File, Lock, LockState, Seen, Silent};
+use super::diagnosis::{Cure, Finding, Severity, diagnose};
+use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings, Silent};
 use super::report::text;
 
 /// A registry with a daemon, and nothing wrong.
 fn sound() -> Evidence {
     Evidence {
+        settings: Settings {
+            path: "/home/me/.argus/config.yaml".into(),
+            problem: None,
+            notices: Vec::new(),
+        },
+        too_open: None,
         registry: "/home/me/.argus/registry.json".into(),
         argus: "argus".into(),
         version: "0.2.0".into(),
@@ -354,20 +360,6 @@ fn live_records_at_one_address_are_told_however_it_is_spelled() {
         found.retain(|found| found.code == "port-shared");
         let addresses: Vec<&str> = found.iter().map(|found| found.subject.as_str()).collect();
         assert_eq!(addresses, expected);
-    }
-}
-
-#[test]
-fn what_is_typed_means_the_same_to_a_shell() {
-    let rows = [
-        ("/home/me/registry.json", "/home/me/registry.json"),
-        ("a b", "'a b'"),
-        ("$(x)", "'$(x)'"),
-        ("it's", r"'it'\''s'"),
-        ("", "''"),
-    ];
-    for (word, expected) in rows {
-        assert_eq!(quoted(word), expected);
     }
 }
 

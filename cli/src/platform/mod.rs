@@ -4,6 +4,6 @@
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{
-    Ending, Environment, Failed, Forwarding, Gate, Suspending, become_process, parent_pid,
-    service_manager, wait_at_gate,
+    Ending, Environment, Failed, Forwarding, Gate, Suspending, become_process, edit, editor,
+    parent_pid, private_file, service_manager, wait_at_gate,
 };

@@ -74,7 +74,7 @@ impl Object {
     pub fn parse_at_any_depth(text: &str) -> Result<Self, JsonError> {
         let mut object = Object::default();
         for (key, value) in members(text)? {
-            object.put(compact(key), compact(value));
+            object.set_quoted(compact(key), compact(value));
         }
         Ok(object)
     }
@@ -86,12 +86,33 @@ impl Object {
 
     /// The value of a key, as canonical text.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.place(&string(key)).map(|place| self.members[place].1.as_str())
+        self.get_quoted(&string(key))
+    }
+
+    pub(crate) fn get_quoted(&self, key: &str) -> Option<&str> {
+        self.place(key).map(|place| self.members[place].1.as_str())
     }
 
     /// Sets a key to a value that is given as canonical text; a new key goes to the end.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.put(string(key), value.into());
+        self.set_quoted(string(key), value.into());
+    }
+
+    /// Sets a key that is given quoted, as canonical text: it may be no Unicode.
+    pub(crate) fn set_quoted(&mut self, key: String, value: String) {
+        match self.place(&key) {
+            Some(place) => self.members[place].1 = value,
+            None => {
+                let place = self.members.len();
+                if !self.places.is_empty() {
+                    self.places.insert(key.clone(), place);
+                }
+                self.members.push((key, value));
+                if self.members.len() == SEARCHED_MAX + 1 {
+                    self.index();
+                }
+            }
+        }
     }
 
     /// Sets a key to a string.
@@ -101,7 +122,11 @@ impl Object {
 
     /// Removes a key; tells whether it was there.
     pub fn remove(&mut self, key: &str) -> bool {
-        let Some(place) = self.place(&string(key)) else { return false };
+        self.remove_quoted(&string(key))
+    }
+
+    pub(crate) fn remove_quoted(&mut self, key: &str) -> bool {
+        let Some(place) = self.place(key) else { return false };
         self.members.remove(place);
         self.index();
         true
@@ -120,7 +145,7 @@ impl Object {
     /// Takes over every member of `other`.
     pub fn extend(&mut self, other: Object) {
         for (key, value) in other.members {
-            self.put(key, value);
+            self.set_quoted(key, value);
         }
     }
 
@@ -137,22 +162,6 @@ impl Object {
         }
         out.push('}');
         out
-    }
-
-    fn put(&mut self, key: String, value: String) {
-        match self.place(&key) {
-            Some(place) => self.members[place].1 = value,
-            None => {
-                let place = self.members.len();
-                if !self.places.is_empty() {
-                    self.places.insert(key.clone(), place);
-                }
-                self.members.push((key, value));
-                if self.members.len() == SEARCHED_MAX + 1 {
-                    self.index();
-                }
-            }
-        }
     }
 
     fn place(&self, key: &str) -> Option<usize> {

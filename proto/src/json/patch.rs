@@ -9,46 +9,47 @@ impl Object {
     /// Where an object in the patch cannot be read. Nothing was changed then that counts: the caller
     /// drops the object.
     pub fn merge_patch(&mut self, patch: &Object) -> Result<(), JsonError> {
-        for (key, value) in patch.iter() {
+        for (key, value) in patch.iter_quoted() {
             if value == "null" {
-                self.remove(&key);
+                self.remove_quoted(key);
             } else if value.starts_with('{') {
                 // As deep as the patch is, which was checked when it was read.
-                let mut inner = match self.get(&key).filter(|old| old.starts_with('{')) {
+                let mut inner = match self.get_quoted(key).filter(|old| old.starts_with('{')) {
                     Some(old) => Object::parse(old)?,
                     None => Object::default(),
                 };
                 inner.merge_patch(&Object::parse(value)?)?;
-                self.set(&key, inner.to_text());
+                self.set_quoted(key.to_owned(), inner.to_text());
             } else {
-                self.set(&key, value);
+                self.set_quoted(key.to_owned(), value.to_owned());
             }
         }
         Ok(())
     }
 
-    /// The patch that makes of this object the other one: of what differs, and of nothing else. A key
-    /// that is `null` and one that is missing are the same to a patch.
+    /// The patch that makes `other` of this object: empty where they are the same but for the order
+    /// of their keys. No patch sets a key to null, and so one that should do that does not.
     ///
     /// # Errors
     /// Where an object in one of them cannot be read.
-    pub fn patch_to(&self, next: &Object) -> Result<Object, JsonError> {
+    pub fn patch_to(&self, other: &Object) -> Result<Object, JsonError> {
         let mut patch = Object::default();
-        for (key, _) in self.iter().filter(|(key, _)| next.get(key).is_none()) {
-            patch.set(&key, "null");
+        for (key, _) in self.iter_quoted().filter(|(key, _)| other.get_quoted(key).is_none()) {
+            patch.set_quoted(key.to_owned(), "null".to_owned());
         }
-        for (key, value) in next.iter() {
-            match self.get(&key) {
-                Some(old) if old == value => {}
-                None if value == "null" => {}
+        for (key, value) in other.iter_quoted() {
+            let change = match self.get_quoted(key) {
+                Some(old) if old == value => continue,
                 Some(old) if old.starts_with('{') && value.starts_with('{') => {
                     let inner = Object::parse(old)?.patch_to(&Object::parse(value)?)?;
-                    if !inner.is_empty() {
-                        patch.set(&key, inner.to_text());
+                    if inner.is_empty() {
+                        continue;
                     }
+                    inner.to_text()
                 }
-                _ => patch.set(&key, value),
-            }
+                _ => value.to_owned(),
+            };
+            patch.set_quoted(key.to_owned(), change);
         }
         Ok(patch)
     }
@@ -79,6 +80,7 @@ mod tests {
                 r#"{"z":2.50}"#,
                 r#"{"big":9007199254740993,"odd":1.0,"z":2.50}"#,
             ),
+            (r#"{"\ud800":1,"a":2}"#, r#"{"\ud800":null,"\udc00":3}"#, r#"{"a":2,"\udc00":3}"#),
         ];
         for (target, patch, expected) in rows {
             let mut object = Object::parse(target).expect("an object");
@@ -87,29 +89,31 @@ mod tests {
         }
     }
     #[test]
-    fn a_patch_from_one_to_another_holds_what_differs_and_makes_the_other() {
+    fn the_patch_between_two_objects_makes_one_of_the_other() {
         let rows = [
-            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#, r#"{}"#),
-            (r#"{"a":1,"b":2}"#, r#"{"a":3,"b":2}"#, r#"{"a":3}"#),
-            (r#"{"a":1,"b":2}"#, r#"{"b":2}"#, r#"{"a":null}"#),
-            (r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"c":2,"b":9}}"#, r#"{"a":{"b":9}}"#),
+            (r#"{"a":1,"b":[{}]}"#, r#"{ "b": [ {} ], "a": 1 }"#, "{}"),
+            (r#"{"a":{"b":1,"c":{"d":2}}}"#, r#"{"a":{"c":{"d":2},"b":1}}"#, "{}"),
+            (r#"{"a":1}"#, r#"{"a":1.0}"#, r#"{"a":1.0}"#),
+            (r#"{"a":1,"b":2}"#, r#"{"b":3,"c":4}"#, r#"{"a":null,"b":3,"c":4}"#),
+            (r#"{"a":{"b":1,"c":2}}"#, r#"{"a":{"b":1}}"#, r#"{"a":{"c":null}}"#),
             (r#"{"a":{"b":1}}"#, r#"{"a":{}}"#, r#"{"a":{"b":null}}"#),
-            (r#"{"a":{"b":1}}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
-            (r#"{"a":[1]}"#, r#"{"a":[1,{"b":1.0}]}"#, r#"{"a":[1,{"b":1.0}]}"#),
-            (r#"{"a":9007199254740992}"#, r#"{"a":9007199254740993}"#, r#"{"a":9007199254740993}"#),
-            (r#"{"a":{"b":{"c":1},"d":1}}"#, r#"{"a":{"b":{"c":1},"d":1}}"#, r#"{}"#),
-            (r#"{"ssh":{"host":"h"}}"#, r#"{"local":{}}"#, r#"{"ssh":null,"local":{}}"#),
+            (r#"{"a":{"b":1}}"#, r#"{"a":[]}"#, r#"{"a":[]}"#),
+            (r#"{"a":[1]}"#, r#"{"a":{"b":1}}"#, r#"{"a":{"b":1}}"#),
+            (r#"{"a":null}"#, r#"{"a":null,"b":1}"#, r#"{"b":1}"#),
+            (r#"{"\ud800":1}"#, r#"{"\udc00":1}"#, r#"{"\ud800":null,"\udc00":1}"#),
         ];
-        for (before, next, expected) in rows {
-            let parse = |text| Object::parse(text).expect("an object");
-            let patch = parse(before).patch_to(&parse(next)).expect("sound");
-            assert_eq!(patch.to_text(), expected, "{before} to {next}");
-            let mut made = parse(before);
-            made.merge_patch(&patch).expect("sound");
-            assert!(made.patch_to(&parse(next)).expect("sound").is_empty(), "{}", made.to_text());
+        for (from, to, expected) in rows {
+            let [mut object, to] = [from, to].map(|text| Object::parse(text).expect("an object"));
+            let patch = object.patch_to(&to).expect("sound");
+            assert_eq!(patch.to_text(), expected, "{from} {}", to.to_text());
+            object.merge_patch(&patch).expect("sound");
+            assert!(object.patch_to(&to).expect("sound").is_empty(), "{from}");
         }
-        // Both say that there is nothing.
-        let (none, null) = (Object::default(), Object::parse(r#"{"a":null}"#).expect("an object"));
-        assert!(none.patch_to(&null).expect("sound").is_empty());
+        // What no patch can do.
+        let [mut object, to] =
+            [r#"{}"#, r#"{"a":{"b":null}}"#].map(|text| Object::parse(text).expect("an object"));
+        let patch = object.patch_to(&to).expect("sound");
+        object.merge_patch(&patch).expect("sound");
+        assert_eq!(object.to_text(), r#"{"a":{}}"#);
     }
 }

@@ -66,7 +66,7 @@ impl Announce {
             .hint("use `put`"));
         }
         // Before anything is done with it that costs more the larger it is.
-        check_size(self.record.as_str())?;
+        check_size("the record", self.record.as_str())?;
         let given = Object::parse(self.record.as_str())
             .map_err(|_| Error::new(Code::Invalid, "the record is not a JSON object"))?;
         let wanted = wanted_id(&given)?;

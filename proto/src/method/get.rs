@@ -1,4 +1,4 @@
-//! `get`: one record.
+//! `get`: one record, or what stands beside the records.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,32 @@ pub struct Found {
     pub state: Option<State>,
     /// The hash of its content.
     pub etag: String,
+}
+
+/// Asks for the document: the top-level keys beside the records. In JSON, `get` with
+/// `document: true` in the place of an id.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode,
+)]
+pub struct GetDocument {}
+
+/// What stands beside the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
+pub struct FoundDocument {
+    /// An object of the top-level keys, without the records.
+    pub document: JsonText,
+    /// The hash of its content, without the time of the last change.
+    pub etag: String,
+}
+
+impl GetDocument {
+    /// Looks it up.
+    pub fn answer(&self, document: &Document) -> FoundDocument {
+        FoundDocument {
+            document: JsonText::from_canonical(document.beside_records().to_text()),
+            etag: document.etag_beside_records().into(),
+        }
+    }
 }
 
 impl Get {

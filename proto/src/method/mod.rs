@@ -15,11 +15,11 @@ pub mod status;
 pub mod subscribe;
 
 pub use announce::{Announce, Announced};
-pub use get::{Found, Get};
+pub use get::{Found, FoundDocument, Get, GetDocument};
 pub use heartbeat::{Heartbeat, Refreshed};
 pub use hello::{Hello, Welcome};
 pub use list::{List, Listed, Listing, Warning};
-pub use patch::Patch;
+pub use patch::{Patch, PatchDocument};
 pub use prune::{Prune, Pruned};
 pub use put::{Put, Written};
 pub use remove::{Remove, Removed};

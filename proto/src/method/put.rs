@@ -67,7 +67,7 @@ pub(crate) fn found(
 ) -> Result<Option<Arc<Record>>> {
     id::check(id)?;
     // Before anything is done with it that costs more the larger it is.
-    check_size(given.as_str())?;
+    check_size("the record", given.as_str())?;
     let existing = step.document.records.get(id).cloned();
     precondition.check(id, existing.as_deref().map(Record::etag))?;
     Ok(existing)

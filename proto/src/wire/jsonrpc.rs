@@ -211,7 +211,7 @@ impl From<WireError> for Error {
 mod tests {
     use super::*;
     use crate::call::Request;
-    use crate::method::{Get, Removed, Status};
+    use crate::method::{Get, GetDocument, Removed, Status};
 
     #[test]
     fn requests_are_read_and_what_is_none_gets_its_number() {
@@ -279,6 +279,11 @@ mod tests {
         );
         let (_, result) = read_response(line.as_bytes()).expect("a response");
         assert_eq!(result.expect_err("an error"), error);
+
+        let line = write_request(7, &Call::new(GetDocument {})).expect("small");
+        assert_eq!(line, r#"{"jsonrpc":"2.0","id":7,"method":"get","params":{"document":true}}"#);
+        let call = read_request(line.as_bytes()).call.expect("a call");
+        assert_eq!(call, Call::new(GetDocument {}));
 
         let line = write_request(7, &Call::new(Status {})).expect("small");
         assert_eq!(line, r#"{"jsonrpc":"2.0","id":7,"method":"status","params":{}}"#);

@@ -173,6 +173,11 @@ pub(crate) fn set_mode(
     file.set_permissions(Permissions::from_mode(mode))
 }
 
+/// Who may use a file, as permission bits, where the system has such.
+pub(crate) fn mode(meta: &Metadata) -> Option<u32> {
+    Some(meta.mode() & 0o7777)
+}
+
 /// Makes all that was written to the file system durable on which a folder is. Cheaper than to sync many
 /// files one by one.
 pub(crate) fn sync_file_system(folder: &File) -> io::Result<()> {

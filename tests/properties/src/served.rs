@@ -56,6 +56,7 @@ fn serve(call: &Call, verdict: Verdict) -> Result<Option<Answer>> {
             Some(change(document, request, context)?)
         }
         Request::Get(get) => Some(Answer::Get(get.answer(document, context)?)),
+        Request::GetDocument(get) => Some(Answer::GetDocument(get.answer(document))),
         Request::List(list) => Some(Answer::List(list.answer(document, context))),
         Request::Resolve(resolve) => {
             resolve.start(document, context)?;

@@ -40,7 +40,7 @@ fn ls_is_a_table() {
 fn errors_say_what_and_what_to_do() {
     let context = TestContext::new();
     with_watchers(&context);
-    let rows: [(&str, &[&str]); 10] = [
+    let rows: [(&str, &[&str]); 14] = [
         ("not_found", &["get", "nobody"]),
         ("bad_id", &["get", "a\nb"]),
         ("missing", &["rm", "shop", "nobody", "nothing"]),
@@ -50,6 +50,10 @@ fn errors_say_what_and_what_to_do() {
         ("bad_time", &["prune", "--ttl", "soon"]),
         ("long_time", &["--request-timeout", "18446744073709551615s", "ls"]),
         ("bad_port", &["announce", "--id", "x", "--port", "-1"]),
+        ("no_subject", &["get"]),
+        ("patched_version", &["patch", "--document", r#"{"version":2}"#]),
+        ("patched_records", &["patch", "--document", r#"{"watchers":{}}"#]),
+        ("document_conflict", &["patch", "--document", "{}", "--if-match", "0"]),
         ("bad_record", &["announce", "--id", "x", "--data", "{\"chrome\":{\"port\":99999}}"]),
     ];
     for (name, arguments) in rows {
@@ -62,6 +66,7 @@ fn errors_say_what_and_what_to_do() {
 fn help_is_complete() {
     let context = TestContext::new();
     insta::assert_snapshot!("help", shown(&context, &context.argus(&["--help"])));
+    insta::assert_snapshot!("help_edit", shown(&context, &context.argus(&["edit", "-h"])));
     insta::assert_snapshot!("help_announce", shown(&context, &context.argus(&["announce", "-h"])));
 }
 
@@ -88,7 +93,7 @@ fn with_json_there_is_one_line_whatever_happens() {
     }
     let mistakes = [
         (&["fly"][..], "unrecognized subcommand 'fly'"),
-        (&["get"], "<ID>"),
+        (&["get"], "<ID|--document>"),
         (&["daemon"], "a verb is missing"),
         (&["get", "a"], "no record `a`"),
         (&["announce", "--id", ""], "it is empty"),

@@ -11,7 +11,7 @@ use argus_tests::{Bystander, Run, TestContext, until};
 
 /// Waits less than a person would, so that the test does not.
 fn impatient(context: &TestContext, mode: Mode) -> blocking::Client {
-    let lock_wait = std::time::Duration::from_millis(100);
+    let lock_wait = Some(std::time::Duration::from_millis(100));
     blocking::Client::new(Options { lock_wait, ..context.options(mode) }).expect("a client")
 }
 

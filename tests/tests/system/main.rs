@@ -8,6 +8,8 @@ mod compare_and_set;
 mod concurrency;
 mod damage;
 mod doctor;
+mod document;
+mod edit;
 mod events;
 mod fallback;
 mod files;

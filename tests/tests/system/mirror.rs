@@ -26,7 +26,7 @@ fn ssh(host: &str) -> Machine {
 
 fn machines(options: Options) -> Collection<Machine> {
     let client = Client::new(options).expect("it needs nothing");
-    client.collection("machines").expect("there is such a one")
+    client.collection("machines")
 }
 
 fn file(context: &TestContext) -> PathBuf {
@@ -109,7 +109,7 @@ async fn reading_a_mirror_waits_for_no_disk_no_daemon_and_no_writer() {
     let reads: usize = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let writer = context.client(Mode::Direct);
-            let writer = writer.collection::<Machine>("machines").expect("there is such a one");
+            let writer = writer.collection::<Machine>("machines");
             while !done.load(Ordering::Relaxed) {
                 writer.remove("box").expect_err("the locks are held");
             }
@@ -221,7 +221,7 @@ fn a_program_without_a_runtime_has_mirrors_too() {
         let context = TestContext::new();
         context.start_daemon();
         let client = context.client(mode);
-        let machines = client.collection::<Machine>("machines").expect("there is such a one");
+        let machines = client.collection::<Machine>("machines");
         let mut mirror = machines.mirror().expect("served");
         assert!(mirror.is_current() && mirror.len() == 1 && !mirror.is_empty());
         assert!(!mirror.changed_within(Duration::ZERO).expect("it goes on"));

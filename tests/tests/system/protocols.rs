@@ -1,8 +1,9 @@
 //! The same calls over bincode, over JSON-RPC and in direct mode give the same answers and the
 //! same file.
 
-use argus_client::method::{Announced, Removed};
+use argus_client::method::{Announced, FoundDocument, Removed};
 use argus_client::{Code, Error, Mode, blocking};
+use argus_proto::json::JsonText;
 use argus_proto::wire::binary::{ClientMessage, ServerMessage, encode_answer, encode_request};
 use argus_proto::{Answer, Call, Request};
 use argus_tests::TestContext;
@@ -62,6 +63,25 @@ fn script(pid: u32, other: u32) -> Vec<(&'static str, Value)> {
         ("patch", json!({ "id": "set", "patch": { "port": null } })),
         ("patch", json!({ "id": "set", "patch": {}, "ifMatch": "0" })),
         ("patch", json!({ "id": "nobody", "patch": {} })),
+        ("get", json!({ "document": true })),
+        ("get", json!({ "id": "set", "document": false })),
+        ("get", json!({ "id": "set", "document": true })),
+        ("get", json!({ "document": false })),
+        ("get", json!({ "document": 1 })),
+        ("get", json!({})),
+        ("patch", json!({ "document": true, "patch": { "own": { "a": 1.0, "b": null } } })),
+        ("patch", json!({ "document": true, "patch": { "own": { "c": 2 } }, "flush": true })),
+        ("patch", json!({ "document": true, "patch": {}, "ifMatch": "0" })),
+        ("patch", json!({ "document": true, "patch": {}, "ifAbsent": true })),
+        ("patch", json!({ "document": true, "patch": { "version": 2 } })),
+        ("patch", json!({ "document": true, "patch": { "updatedAt": 2 } })),
+        ("patch", json!({ "document": true, "patch": { "watchers": null } })),
+        ("patch", json!({ "document": true, "patch": 7 })),
+        ("patch", json!({ "document": true, "patch": { "x": "x".repeat(65 * 1024) } })),
+        ("patch", json!({ "document": true })),
+        ("patch", json!({ "id": "set", "document": true, "patch": {} })),
+        ("patch", json!({ "patch": {} })),
+        ("get", json!({ "document": true })),
         ("remove", json!({ "id": "set" })),
         ("remove", json!({ "id": "app-2", "pid": pid })),
         ("remove", json!({ "id": "app-2", "ifMatch": "0" })),
@@ -95,7 +115,7 @@ impl Way for Client {
         let request = Request::from_json(method, &params.to_string()).expect("a method");
         let request = match request {
             Ok(request) => request,
-            Err(error) => return json!({ "error": { "code": error.code } }),
+            Err(error) => return told(&error),
         };
         let client = match &self.1 {
             _ if params["collection"].is_null() => &self.0,
@@ -110,7 +130,19 @@ impl Way for Client {
                 }
             };
         }
-        match call!(Announce, Heartbeat, Remove, Get, List, Prune, Resolve, Put, Patch) {
+        match call!(
+            Announce,
+            Heartbeat,
+            Remove,
+            Get,
+            List,
+            Prune,
+            Resolve,
+            Put,
+            Patch,
+            GetDocument,
+            PatchDocument
+        ) {
             Ok(answer) => {
                 let result = answer.to_json().expect("JSON");
                 json!({ "result": serde_json::from_str::<Value>(&result).expect("JSON") })
@@ -203,6 +235,7 @@ fn all_three_ways_give_the_same_answers_and_the_same_file() {
     assert_eq!(binary_file, direct_file);
     let ids: Vec<&String> = binary_file["watchers"].as_object().expect("a map").keys().collect();
     assert_eq!(ids, ["far", "last"], "{binary:#?}");
+    assert_eq!(binary_file["own"], json!({ "a": 1.0, "c": 2 }));
 }
 
 #[test]
@@ -260,6 +293,8 @@ fn the_frames_of_protocol_1_are_what_they_were() {
         Request::from_json("resolve", r#"{"id":"a"}"#),
         Request::from_json("put", r#"{"id":"a","value":{},"ifMatch":"e"}"#),
         Request::from_json("patch", r#"{"id":"a","patch":{},"ifAbsent":true}"#),
+        Request::from_json("get", r#"{"document":true}"#),
+        Request::from_json("patch", r#"{"document":true,"patch":{},"ifMatch":"e"}"#),
     ];
     let mut produced: Vec<String> = golden.lines().take(1).map(str::to_owned).collect();
     for request in calls {
@@ -272,9 +307,11 @@ fn the_frames_of_protocol_1_are_what_they_were() {
     let details = json!({ "path": "/x" });
     let announced =
         Announced { id: "a".into(), created: true, etag: "e".into(), cursor: Some("c:1".into()) };
+    let document = FoundDocument { document: JsonText::from_canonical("{}"), etag: "e".into() };
     let answers = [
         ("announced", Ok(Answer::Announce(announced))),
         ("removed", Ok(Answer::Remove(Removed { removed: true }))),
+        ("document", Ok(Answer::GetDocument(document))),
         ("error", Err(Error::new(Code::Locked, "m").hint("h").details(details))),
     ];
     for (name, result) in answers {

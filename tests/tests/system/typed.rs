@@ -38,7 +38,7 @@ fn ssh(host: &str) -> Machine {
 
 fn machines(context: &TestContext, mode: Mode) -> Collection<Machine> {
     let client = Client::new(context.options(mode)).expect("it needs nothing");
-    client.collection("machines").expect("there is such a one")
+    client.collection("machines")
 }
 
 fn file(context: &TestContext) -> PathBuf {
@@ -276,12 +276,12 @@ fn a_change_that_went_unanswered_and_meets_another_etag_then_is_not_told_as_refu
     let mut options = context.options(Mode::Auto);
     options.collection = Some("machines".into());
     let client = blocking::Client::new(options).expect("it needs nothing");
-    let machines = client.collection::<Machine>("machines").expect("there is such a one");
+    let machines = client.collection::<Machine>("machines");
     let etag = machines.add("box", &ssh("h")).expect("free").etag;
 
     let _stopped = Stopped::new(daemon);
     let direct = context.client(Mode::Direct);
-    let direct = direct.collection::<Machine>("machines").expect("there is such a one");
+    let direct = direct.collection::<Machine>("machines");
     direct.update("box", |machine| machine.host = Some("other".into())).expect("free");
     let patch = JsonText::from_value(&json!({ "host": "own" }));
     let patch = Patch { if_match: Some(etag), ..Patch::new("box", patch) };

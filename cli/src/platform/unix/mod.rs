@@ -1,5 +1,6 @@
 //! Unix: parents, becoming another program, and being asked to end.
 
+mod editor;
 mod gate;
 mod signals;
 
@@ -7,6 +8,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+pub(crate) use editor::{edit, editor, private_file};
 pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
 pub(crate) use signals::{Ending, Forwarding, Suspending};
 

@@ -121,7 +121,7 @@ fn a_heartbeat_that_gets_no_lock_does_not_end_the_watcher() {
     let context = TestContext::new();
     let options = Options {
         heartbeat_interval: Duration::from_millis(20),
-        lock_wait: Duration::from_millis(50),
+        lock_wait: Some(Duration::from_millis(50)),
         ..context.options(Mode::Direct)
     };
     let watcher = Watcher::start(options, announcement("app").build()).expect("announced");

@@ -1,0 +1,66 @@
+//! The way on the file, as the settings describe it at the moment.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use argus_proto::collection::Collection;
+use argus_proto::error::Result;
+use argus_proto::method::Warning;
+use argus_store::Paths;
+
+use crate::description::{Described, Description};
+use crate::direct::Direct;
+use crate::options::Options;
+
+/// How a client works without a daemon.
+pub(crate) struct Fallback {
+    registry: Paths,
+    state: Mutex<State>,
+}
+
+struct State {
+    description: Description,
+    direct: Result<Direct>,
+}
+
+impl Fallback {
+    /// For the collection that the options name.
+    pub(crate) fn new(registry: Paths, options: &Options) -> Self {
+        let description = Description::new(&registry, options);
+        let direct = Direct::new(&registry, description.known());
+        Fallback { registry, state: Mutex::new(State { description, direct }) }
+    }
+
+    /// The file, as the settings are now.
+    ///
+    /// # Errors
+    /// `E_USAGE` where they know no such collection.
+    pub(crate) fn direct(&self) -> Result<Direct> {
+        let mut state = self.state();
+        if state.description.look() {
+            state.direct = Direct::new(&self.registry, state.description.known());
+        }
+        if let (Some(problem), Ok(direct)) = (state.description.take_problem(), &state.direct) {
+            direct.notice(problem);
+        }
+        state.direct.clone()
+    }
+
+    /// What is known of the collection.
+    pub(crate) fn described(&self) -> Described {
+        self.state().description.known().clone()
+    }
+
+    pub(crate) fn collection(&self) -> Arc<Collection> {
+        self.described().collection
+    }
+
+    /// What happened on the way that is no part of an answer, since this was last asked.
+    pub(crate) fn take_notices(&self) -> Vec<Warning> {
+        self.state().direct.as_ref().map_or_else(|_| Vec::new(), Direct::take_notices)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is changed in there is whole at every step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
