@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 
 use argus_client::method::List;
 use argus_client::{Code, Error, Mode, Options, Result, blocking};
-use argus_proto::collection::Catalog;
+use argus_config::Loader;
+use argus_store::Paths;
 use clap_complete::CompletionCandidate;
 use clap_complete::env::Shells;
 
@@ -56,5 +57,10 @@ fn needs_no_quotes(id: &str) -> bool {
 
 /// The collections that there are.
 pub(crate) fn complete_collections() -> Vec<CompletionCandidate> {
-    Catalog::built_in().names().map(CompletionCandidate::new).collect()
+    let settings = argus_store::locate_registry(None).and_then(|registry| {
+        let registry = Paths::new(&registry)?;
+        let path = argus_config::locate(registry.registry());
+        Ok(Loader::new(path, registry.registry().to_owned()).current().clone())
+    });
+    settings.unwrap_or_default().collections.names().map(CompletionCandidate::new).collect()
 }

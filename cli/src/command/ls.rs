@@ -29,10 +29,15 @@ pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let listing = session.told(true, session.client.list(list).await)?;
     session.output.warnings(&listing.warnings);
     if listing.records.is_empty() && listing.warnings.is_empty() && !session.output.json {
-        let file = session.client.collection_file()?;
-        let registry = file.paths().registry().display();
         let which = if is_filtered { " that fits" } else { "" };
-        anstream::eprintln!("nobody{which} is registered in {registry}");
+        match session.client.collection_file() {
+            Ok(file) => {
+                let registry = file.paths().registry().display();
+                anstream::eprintln!("nobody{which} is registered in {registry}");
+            }
+            // Only the daemon knows where it is.
+            Err(_) => anstream::eprintln!("nobody{which} is registered there"),
+        }
     }
     session.output.data(&listing, |listing: &Listing| {
         if listing.records.is_empty() {

@@ -13,6 +13,8 @@ pub(crate) async fn run(session: &Session) -> Result<ExitCode> {
         return Err(Error::new(Code::Usage, "`argus top` is for people: it has no JSON to print")
             .hint("argus --json events --snapshot"));
     }
+    // Without its description nobody could say who is live.
+    session.client.collection_file()?;
     let collection = &*session.client.description();
     if collection.ttl.is_none() {
         let message = format!("no process stands behind a record of {}", collection.name);
