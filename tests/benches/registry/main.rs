@@ -1,7 +1,7 @@
 //! The benchmark behind the README's figures: every cost beside the least that it could be.
 //!
 //! `cargo bench -p argus-tests --bench registry` takes two minutes, with `-- --quick` behind it less than one.
-//! Words choose parts of it: `announce heartbeat get list commit events programs memory`. The files are made in
+//! Words choose parts of it: `announce heartbeat get list commit layout events programs memory`. The files are made in
 //! the folder for temporary files; `TMPDIR` puts them on another disk.
 //!
 //! 1. The load comes from processes of their own, as it does in life: this executable runs itself
@@ -18,6 +18,7 @@ mod disk;
 mod echo;
 mod growth;
 mod home;
+mod layouts;
 mod load;
 mod machine;
 mod memory;
@@ -46,6 +47,9 @@ fn main() {
     let loaded = calls::run(&plan);
     if plan.wants(Part::Commit) {
         commits::run(&plan);
+    }
+    if plan.wants(Part::Layout) {
+        layouts::run(&plan);
     }
     if plan.wants(Part::Events) {
         subscribers::run(&plan);

@@ -13,7 +13,7 @@ const HELP: &str = "\
 Usage: cargo bench --bench registry -- [--quick] [PART]...
 
   --quick  shorter measurements: less than a minute in place of two
-  PART     announce, heartbeat, get, list, commit, events, programs, memory [default: all]
+  PART     announce, heartbeat, get, list, commit, layout, events, programs, memory [default: all]
 ";
 
 /// A part of the benchmark that can be asked for alone.
@@ -29,6 +29,8 @@ pub(crate) enum Part {
     List,
     /// Commits of the store alone, beside their writes.
     Commit,
+    /// Changes where each record has a file, by the number of records.
+    Layout,
     /// A change on its way to subscribers, beside the commit alone.
     Events,
     /// Cold start and warm `argus ls`, beside an empty program.
@@ -57,6 +59,7 @@ impl Part {
             "get" => Part::Get,
             "list" => Part::List,
             "commit" => Part::Commit,
+            "layout" => Part::Layout,
             "events" => Part::Events,
             "programs" => Part::Programs,
             "memory" => Part::Memory,
