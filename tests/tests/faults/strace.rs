@@ -9,7 +9,7 @@ use argus_tests::{Run, TestContext, executables, signal_process};
 use rustix::process::Signal;
 
 /// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
-const COMMIT_CALLS: [&str; 9] = [
+const COMMIT_CALLS: [&str; 10] = [
     "write",
     "fsync",
     "flock",
