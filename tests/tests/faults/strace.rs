@@ -26,11 +26,13 @@ const CALLS_MAX: usize = 100;
 
 /// What belongs in a home, and in its folder of locks.
 const BELONGING: [&str; 2] = ["registry.json", "registry.json.d"];
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 8] = [
     "argusd.log",
     "argusd.sock",
     "endpoint.json",
     "last-good.json",
+    // The lockfile's own file, kept for the next time.
+    "lockfile.new",
     "owner.lock",
     "spawn.lock",
     "write.lock",
