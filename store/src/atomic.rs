@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
-use crate::platform;
+use crate::platform::{self, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
@@ -55,6 +55,11 @@ impl Prepared {
     /// Its temporary name.
     pub(crate) fn path(&self) -> &Path {
         self.temp.path()
+    }
+
+    /// What tells the new content, before anybody else can write into it.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.temp.as_file().metadata().ok().as_ref().map(Stamp::of)
     }
 
     /// Puts the new content in the place of the old, which is kept. The other way round where the system
