@@ -15,10 +15,13 @@ use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform;
+use crate::platform::{self, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
+
+/// How often a file is put back that another program keeps replacing.
+const UNDO_MAX: u32 = 8;
 
 /// Who may use a file, once it is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,6 +161,11 @@ impl Prepared {
         self.temp.path()
     }
 
+    /// What tells the new content, before anybody else can write into it.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.temp.as_file().metadata().ok().as_ref().map(Stamp::of)
+    }
+
     /// Puts the new content in the place of the old, which is kept. The other way round where the system
     /// cannot do that, or nothing is there to be kept: then nothing has changed.
     pub(crate) fn exchange(self) -> StoreResult<Result<Exchanged, Self>> {
@@ -188,23 +196,36 @@ impl Exchanged {
         fs::metadata(self.0.temp.path())
     }
 
-    /// Puts the old content back.
+    /// Puts the old content back, or what another program has written in its place since: of two that
+    /// were not ours the later one stays.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] where it stays taken away.
     pub(crate) fn undo(self) -> StoreResult<()> {
         let Prepared { temp, target, .. } = self.0;
-        match platform::exchange(temp.path(), &target) {
-            Ok(true) => Ok(()),
-            // It was removed meanwhile: then so is the new content.
-            Ok(false) => {
-                temp.persist(&target).map(drop).map_err(|error| StoreError::OutcomeUnknown {
-                    operation: "rename back",
-                    path: target,
-                    source: error.error,
-                })
+        let unknown = |source| StoreError::OutcomeUnknown {
+            operation: "rename back",
+            path: target.clone(),
+            source,
+        };
+        let stamp = || Ok(Stamp::of(&fs::metadata(temp.path()).map_err(unknown)?));
+        let mut put_before: Option<Stamp> = None;
+        for _ in 0..UNDO_MAX {
+            let put = stamp()?;
+            if !platform::exchange(temp.path(), &target).map_err(unknown)? {
+                // It was removed meanwhile. So is ours then, and what was there before it comes back.
+                return temp.persist(&target).map(drop).map_err(|error| unknown(error.error));
             }
-            Err(source) => {
-                Err(StoreError::OutcomeUnknown { operation: "rename back", path: target, source })
+            // What comes out and is neither ours nor what was put there before is newer than what went in.
+            let out = stamp()?;
+            if platform::is_same_file(temp.as_file(), temp.path())
+                || put_before.is_some_and(|before| before.is_same_file(&out))
+            {
+                return Ok(());
             }
+            put_before = Some(put);
         }
+        Err(unknown(io::Error::other("another program writes it without a lock, again and again")))
     }
 
     /// Makes it last. The old content gets another name, or goes. Returns the open file.
@@ -280,4 +301,47 @@ pub(crate) fn remove_debris(target: &Path) -> io::Result<()> {
 fn temp_prefix(target: &Path) -> String {
     let name = target.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     format!(".{name}.")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// As who renames does that knows nothing of argus.
+    fn replaced_by(path: &Path, content: &str) {
+        let theirs = path.with_extension("theirs");
+        fs::write(&theirs, content).expect("own folder");
+        fs::rename(theirs, path).expect("own folder");
+    }
+
+    #[test]
+    fn what_is_undone_leaves_what_others_wrote_last() {
+        for newer in [None, Some("newer")] {
+            let home = tempfile::tempdir().expect("a folder");
+            let path = home.path().join("file");
+            replaced_by(&path, "theirs");
+            let prepared = prepare(&path, b"ours", None, None).expect("writable");
+            let exchanged = prepared.exchange().expect("done").expect("Linux can");
+            assert_eq!(fs::read(&path).expect("there"), b"ours");
+            if let Some(newer) = newer {
+                replaced_by(&path, newer);
+            }
+            exchanged.undo().expect("done");
+            let left = fs::read_to_string(&path).expect("there");
+            assert_eq!(left, newer.unwrap_or("theirs"));
+            assert_eq!(fs::read_dir(home.path()).expect("there").count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_undone_comes_back_where_others_have_removed_it() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("file");
+        replaced_by(&path, "theirs");
+        let prepared = prepare(&path, b"ours", None, None).expect("writable");
+        let exchanged = prepared.exchange().expect("done").expect("Linux can");
+        fs::remove_file(&path).expect("there");
+        exchanged.undo().expect("done");
+        assert_eq!(fs::read(&path).expect("there"), b"theirs");
+    }
 }

@@ -305,10 +305,11 @@ impl RegistryFile {
         }
         match new {
             New::Whole { prepared, replaced } => {
+                let written = prepared.stamp();
                 let Some(file) = self.replace_whole(prepared, replaced, seen, is_readable)? else {
                     return Ok(Attempt::Overtaken);
                 };
-                self.note_whole(file, next);
+                self.note_whole(file, written, next);
             }
             New::Records(prepared) => {
                 let is_top_new = !next.has_same_top(&current.document);
@@ -383,13 +384,13 @@ impl RegistryFile {
     }
 
     /// Takes note of the whole file, which is all there is.
-    fn note_whole(&mut self, file: File, document: Document) {
+    fn note_whole(&mut self, file: File, written: Option<Stamp>, document: Document) {
         // They are all in the whole file now, which is how this collection is to be kept.
         if self.known.as_ref().is_some_and(|known| known.own_files.is_some()) {
             let _ = RecordFolder::new(&self.paths).remove();
         }
         // Without a stamp it is read again; that it is durable is certain all the same.
-        let whole = file.metadata().ok().as_ref().map(Stamp::of);
+        let whole = own_stamp(&file, written);
         self.known = Some(Contents {
             seen: Seen::only(whole),
             _whole_file: Some(Arc::new(file)),
@@ -481,9 +482,10 @@ impl RegistryFile {
             return Ok(());
         }
         let last_good = LastGood::link(prepared.path(), &self.paths);
+        let written = prepared.stamp();
         let file = prepared.publish()?;
         last_good.publish();
-        let whole = file.metadata().ok().as_ref().map(Stamp::of);
+        let whole = own_stamp(&file, written);
         let mark = Mark::new(whole, RecordFolder::new(&self.paths).stamp());
         // Without it the records' files are read the next time, one by one.
         let _ = mark.write(&self.paths.aggregate());
@@ -619,4 +621,11 @@ impl Transaction for Nothing {
     fn apply(&mut self, _document: &Document) -> Option<Document> {
         None
     }
+}
+
+/// What the file is that was just put in its place; `None` where somebody has written into it by then, which is for
+/// as long as it takes to sync the folder: then it is not known what it holds.
+fn own_stamp(file: &File, written: Option<Stamp>) -> Option<Stamp> {
+    let stamp = Stamp::of(&file.metadata().ok()?);
+    written?.is_same_content(&stamp).then_some(stamp)
 }

@@ -171,6 +171,15 @@ impl TestContext {
         find("argusd", &self.registry().to_string_lossy())
     }
 
+    /// A daemon that has got so far as to serve. One that is killed before counts as one that cannot
+    /// be started, and after three of them nobody tries any more for a minute.
+    pub fn serving_daemon(&self) -> Option<u32> {
+        let endpoint = std::fs::read(self.paths().endpoint()).ok()?;
+        let endpoint: serde_json::Value = serde_json::from_slice(&endpoint).ok()?;
+        let pid = u32::try_from(endpoint["pid"].as_u64()?).ok()?;
+        self.daemons().contains(&pid).then_some(pid)
+    }
+
     /// What the registry's file holds now; it must be whole.
     pub fn document(&self) -> serde_json::Value {
         let text = std::fs::read_to_string(self.registry()).expect("the file is there");

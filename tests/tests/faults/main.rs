@@ -8,6 +8,7 @@
 //! `cargo test -p argus-tests --features faults --test faults`.
 
 mod clocks;
+mod collections;
 mod crash;
 mod daemon_errors;
 mod descriptors;

@@ -137,3 +137,34 @@ fn a_writer_killed_before_its_rename_leaves_a_file_that_the_next_one_clears_away
     assert_eq!(context.ids(), ["kept", "next"]);
     assert_no_debris(&context);
 }
+
+/// "The code in use writes in place": into the file that the daemon has just put there, while that still syncs the
+/// folder. It is no more to be taken for the daemon's own than any other change of the file.
+///
+/// Seen to fail with a file that is known as it is after the folder was synced.
+#[test]
+fn what_is_written_into_the_new_file_before_that_is_durable_is_not_written_over() {
+    let context = TestContext::new();
+    let slow = Fault { calls: "fsync", effect: "delay_enter=300000", when: "1+".to_owned() };
+    let mut daemon = slow.command(&context, &executables().argusd);
+    let quiet = daemon.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut daemon = quiet.spawn().expect("strace is installed");
+    until("the daemon listens", || context.paths().endpoint().exists().then_some(()));
+    let announce =
+        |id| context.argus(&["--daemon-only", "announce", "--id", id, "--pid", "1"]).code;
+    assert_eq!(announce("first"), 0);
+    std::thread::scope(|scope| {
+        let announced = scope.spawn(|| announce("ours"));
+        let mut document = until("the new file is there", || {
+            Some(context.document()).filter(|document| document["watchers"]["ours"].is_object())
+        });
+        document["watchers"]["theirs"] = document["watchers"]["first"].clone();
+        document["watchers"]["theirs"]["id"] = "theirs".into();
+        fs::write(context.registry(), document.to_string()).expect("own folder");
+        assert_eq!(announced.join().expect("whole"), 0);
+    });
+    assert_eq!(announce("last"), 0);
+    assert_eq!(context.ids(), ["first", "last", "ours", "theirs"]);
+    assert_eq!(context.argus(&["daemon", "stop"]).code, 0);
+    assert!(daemon.wait().expect("own child").success());
+}

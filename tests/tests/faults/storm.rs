@@ -274,7 +274,7 @@ impl<'a> Storm<'a> {
 
     fn kill(&mut self) {
         if self.random.u64(..DAEMON_SHARE) == 0
-            && let Some(pid) = self.serving_daemon()
+            && let Some(pid) = self.context.serving_daemon()
             && !self.is_stopped(Target::Daemon(pid))
         {
             signal_process(pid, Signal::KILL);
@@ -303,7 +303,7 @@ impl<'a> Storm<'a> {
 
     fn stop(&mut self) {
         if self.random.u64(..DAEMON_SHARE) == 0
-            && let Some(pid) = self.serving_daemon()
+            && let Some(pid) = self.context.serving_daemon()
             && !self.is_stopped(Target::Daemon(pid))
         {
             let ms = DAEMON_STOP_MS[self.figures.daemons_stopped as usize % DAEMON_STOP_MS.len()];
@@ -337,15 +337,6 @@ impl<'a> Storm<'a> {
             .filter(|at| self.fleet[*at].is_running && fits(&self.fleet[*at]))
             .collect();
         running[self.random.usize(..running.len())]
-    }
-
-    /// A daemon that has got so far as to serve. One that is killed before counts as one that cannot
-    /// be started, and after three of them nobody tries any more for a minute.
-    fn serving_daemon(&self) -> Option<u32> {
-        let endpoint = std::fs::read(self.context.paths().endpoint()).ok()?;
-        let endpoint: serde_json::Value = serde_json::from_slice(&endpoint).ok()?;
-        let pid = u32::try_from(endpoint["pid"].as_u64()?).ok()?;
-        self.context.daemons().contains(&pid).then_some(pid)
     }
 
     fn read_diaries(&mut self) -> Vec<Operation> {

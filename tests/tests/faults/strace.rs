@@ -1,6 +1,5 @@
 //! Running a program with a fault at its n-th system call.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -24,13 +23,16 @@ const COMMIT_CALLS: [&str; 10] = [
 /// More of one call than a change can need: the loops end when no fault strikes any more.
 const CALLS_MAX: usize = 100;
 
-/// What belongs in a home, and in its folder of locks.
+/// What belongs in a home.
 const BELONGING: [&str; 2] = ["registry.json", "registry.json.d"];
-const KNOWN: [&str; 7] = [
+/// What belongs in a folder of locks.
+pub(crate) const KNOWN: [&str; 8] = [
     "argusd.log",
     "argusd.sock",
     "endpoint.json",
     "last-good.json",
+    // The lockfile's own file, kept for the next time.
+    "lockfile.new",
     "owner.lock",
     "spawn.lock",
     "write.lock",
@@ -120,16 +122,18 @@ pub(crate) fn assert_no_debris(context: &TestContext) {
 
 /// What is in a home beside what belongs there.
 pub(crate) fn debris(context: &TestContext) -> Vec<String> {
-    let names = |path: &Path| -> BTreeSet<String> {
-        let entries = std::fs::read_dir(path).expect("it is there");
-        entries
-            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-            .collect()
-    };
-    let home = names(context.home());
-    assert!(BELONGING.iter().all(|name| home.contains(*name)), "{home:?}");
-    let folder = names(&context.paths().folder());
-    let in_home = home.into_iter().filter(|name| !BELONGING.contains(&&**name));
-    let in_folder = folder.into_iter().filter(|name| !KNOWN.contains(&&**name));
-    in_home.chain(in_folder).collect()
+    assert!(BELONGING.iter().all(|name| context.home().join(name).exists()), "{BELONGING:?}");
+    let in_folder = strays(&context.paths().folder(), &KNOWN);
+    strays(context.home(), &BELONGING).into_iter().chain(in_folder).collect()
+}
+
+/// What is in a folder beside what is known.
+pub(crate) fn strays(folder: &Path, known: &[&str]) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("it is there");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .filter(|name| !known.contains(&&**name))
+        .collect();
+    names.sort();
+    names
 }

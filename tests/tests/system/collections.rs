@@ -31,6 +31,12 @@ fn put(client: &blocking::Client, id: &str, value: Value) -> argus_client::Resul
     client.put(Put::new(id, JsonText::from_value(&value))).map(drop)
 }
 
+/// Whether it was there.
+fn remove(client: &blocking::Client, id: &str) -> argus_client::Result<bool> {
+    let remove = Remove { id: id.to_owned(), pid: None, if_match: None, flush: true };
+    client.remove(remove).map(|removed| removed.removed)
+}
+
 fn ids(client: &blocking::Client) -> Vec<String> {
     let listing = client.list(List::default()).expect("it can be read");
     listing.records.into_iter().map(|listed| listed.id).collect()
@@ -57,16 +63,13 @@ fn the_machine_at_hand_is_always_there_and_stays() {
         assert_eq!(written["machines"]["box"]["name"], "box");
         assert_eq!(written["machines"]["local"]["type"], "local");
 
-        let remove = |id: &str| {
-            let remove = Remove { id: id.to_owned(), pid: None, if_match: None, flush: false };
-            machines.remove(remove)
-        };
+        let remove = |id| remove(&machines, id);
         assert_eq!(remove("local").expect_err("it is protected").code, Code::Conflict);
         assert_eq!(put(&machines, "local", ssh("x")).expect_err("it is").code, Code::Conflict);
         let patch = JsonText::from_value(&json!({ "town_path": "/here" }));
         machines.patch(Patch::new("local", patch)).expect("it may be told more of");
         assert_eq!(document(&context, "machines.json")["machines"]["local"]["town_path"], "/here");
-        assert!(remove("box").expect("served").removed);
+        assert!(remove("box").expect("served"));
 
         // A program that knows nothing of that has removed it.
         fs::write(file(&context, "machines.json"), r#"{"version":1,"machines":{}}"#).expect("own");
@@ -174,5 +177,70 @@ fn a_machine_has_a_type_and_one_that_is_reached_by_ssh_a_host() {
         let error = machines.patch(Patch::new("box", patch)).expect_err("it needs one");
         assert_eq!(error.code, Code::Invalid, "{mode:?} {error}");
         assert_eq!(document(&context, "machines.json")["machines"]["box"]["host"], "box.lan");
+    }
+}
+
+/// The Go program knows no `local` and checks nothing: what it has written is shown and kept, and the rules are those
+/// of argus all the same.
+///
+/// Seen to fail with records that are dropped where they break the schema, without the protection of `local`, and
+/// without its default.
+#[test]
+fn what_an_old_program_wrote_is_kept_whatever_it_is_and_the_rules_hold_beside_it() {
+    for mode in BOTH_WAYS {
+        let context = TestContext::new();
+        let mut broken = json!({
+            "tty": { "name": "tty", "type": "tty" }, "null": null, "far": { "name": "far", "type": "ssh" },
+        });
+        let theirs = json!({ "version": 1, "machines": broken });
+        fs::write(file(&context, "machines.json"), theirs.to_string()).expect("own file");
+        if mode == Mode::DaemonOnly {
+            context.start_daemon();
+        }
+        let machines = client(&context, mode, "machines");
+        assert_eq!(ids(&machines), ["tty", "null", "far", "local"], "{mode:?}");
+        let far = put(&machines, "far", json!({ "type": "ssh" }));
+        assert_eq!(far.expect_err("it has no host").code, Code::Invalid);
+        let removed = remove(&machines, "local");
+        assert_eq!(removed.expect_err("it is protected").code, Code::Conflict);
+        assert_eq!(put(&machines, "local", ssh("x")).expect_err("it is").code, Code::Conflict);
+        assert_eq!(document(&context, "machines.json"), theirs, "nothing was changed");
+
+        put(&machines, "box", ssh("box.lan")).expect("served");
+        let written = document(&context, "machines.json")["machines"].clone();
+        assert_eq!(written["local"]["type"], "local");
+        for (id, record) in broken.as_object_mut().expect("a map") {
+            assert_eq!(&written[id], record, "{mode:?} {id}");
+        }
+        assert_eq!(ids(&machines), ["tty", "null", "far", "local", "box"]);
+        put(&machines, "far", ssh("far.lan")).expect("it is mended");
+        assert!(remove(&machines, "null").expect("served"));
+        assert_eq!(ids(&machines), ["tty", "far", "local", "box"]);
+    }
+}
+
+/// Seen to fail with a style of its own for every collection.
+#[test]
+fn an_account_that_comes_and_goes_leaves_the_file_as_authmux_had_laid_it_out() {
+    for mode in BOTH_WAYS {
+        let context = TestContext::new();
+        let path = file(&context, "accounts.json");
+        let theirs = json!({
+            "version": 1, "accounts": { "work": { "createdAt": "2026-01-01", "name": "work" } },
+            "activeAccountName": "work", "own": [], "autoSwitch": { "enabled": true }, "api": { "usage": false },
+        });
+        let theirs = serde_json::to_string_pretty(&theirs).expect("a value is text") + "\n";
+        fs::write(&path, &theirs).expect("own file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("own file");
+        let accounts = client(&context, mode, "accounts");
+        if mode == Mode::DaemonOnly {
+            context.start_daemon();
+        }
+        put(&accounts, "home", json!({})).expect("served");
+        assert_eq!(ids(&accounts), ["work", "home"]);
+        assert!(remove(&accounts, "home").expect("served"));
+        assert_eq!(fs::read_to_string(&path).expect("there"), theirs, "{mode:?}");
+        let permissions = fs::metadata(&path).expect("there").permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
     }
 }

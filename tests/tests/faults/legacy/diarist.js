@@ -4,21 +4,17 @@
 // names its process, and fsync), the diary, its number, a seed, the beginning and the end of the storm
 // in nanoseconds of CLOCK_MONOTONIC, and where it shall kill itself, once it has been at work for a while:
 // `never`, `locked` (with the lockfile taken) or `renamed` (and with the file written).
-//
-// In one thing it differs from those that it plays. They take a lockfile from the dead by removing it,
-// and two who judge the same one remove each other's: then two are inside, argus or not. Nothing that a
-// third does can prevent that, so here what the dead leave is left to argus.
 'use strict';
 const fs = require('fs');
-const path = require('path');
+const oldFile = require('./old_file.js');
 
 const [registry, kind, diary, ...rest] = process.argv.slice(2);
 const [number, seed, start, end] = rest.slice(0, 4).map(BigInt);
 const death = rest[4];
-const lock = `${registry}.lock`;
+const { acquire, release, replace } = oldFile(registry, kind);
 const notes = fs.openSync(diary, 'a');
 const now = () => process.hrtime.bigint();
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const { sleep } = oldFile;
 const RECORDS = 6;
 const EPOCH = 5000000000n;
 
@@ -31,52 +27,8 @@ function random(below) {
   return Number(state % BigInt(below));
 }
 
-const kinds = {
-  watcher: {
-    content: () => '',
-    wait: 2000,
-    pause: (attempt) => Math.min(25 * attempt, 200) + Math.random() * 25,
-    temporary: () => `${registry}.tmp-${process.pid}-${Date.now()}`,
-    fsync: false,
-  },
-  account: {
-    content: () => JSON.stringify({ pid: process.pid, at: new Date().toISOString() }),
-    wait: 5000,
-    pause: (attempt) => Math.min(25 * 2 ** (attempt - 1), 250),
-    temporary: () =>
-      path.join(path.dirname(registry), `.${path.basename(registry)}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`),
-    fsync: true,
-  },
-};
-const own = kinds[kind];
-
-async function acquire() {
-  const deadline = Date.now() + own.wait;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const file = fs.openSync(lock, 'wx');
-      fs.writeSync(file, own.content());
-      fs.closeSync(file);
-      return true;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    if (Date.now() > deadline) return false;
-    await sleep(own.pause(attempt));
-  }
-}
-
 function dieAt(place) {
   if (death === place && now() > start + (end - start) / 4n) process.kill(process.pid, 'SIGKILL');
-}
-
-function write(document) {
-  const temporary = own.temporary();
-  const file = fs.openSync(temporary, 'w');
-  fs.writeSync(file, JSON.stringify(document, null, 2));
-  if (own.fsync) fs.fsyncSync(file);
-  fs.closeSync(file);
-  fs.renameSync(temporary, registry);
 }
 
 // Whether the record was there; undefined where the lock was not to be had.
@@ -93,12 +45,12 @@ async function update(id, change) {
     const there = id in document.watchers;
     if (change(document.watchers, there)) {
       document.updatedAt = Date.now();
-      write(document);
+      replace(JSON.stringify(document, null, 2));
       dieAt('renamed');
     }
     return there;
   } finally {
-    fs.unlinkSync(lock);
+    release();
   }
 }
 
