@@ -172,11 +172,30 @@ impl Document {
     /// The file's text, in the style of the text that it was read from.
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(self.file_bytes());
-        self.render_around(&mut out, |out| self.render_records(out));
-        out
+        let rendered: Result<(), std::convert::Infallible> = self.render_to(|piece| {
+            out.push_str(piece);
+            Ok(())
+        });
+        match rendered {
+            Ok(()) => out,
+        }
     }
 
-    fn render_around(&self, out: &mut String, render_records: impl Fn(&mut String)) {
+    /// The same piece by piece, for who does not want all of it in memory.
+    ///
+    /// # Errors
+    /// The first of `take`.
+    pub fn render_to<E>(&self, mut take: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let mut around = String::new();
+        let mut place = 0;
+        self.render_around(&mut around, |around| place = around.len());
+        let (before, after) = around.split_at(place);
+        take(before)?;
+        self.render_records(&mut take)?;
+        take(after)
+    }
+
+    fn render_around(&self, out: &mut String, mut render_records: impl FnMut(&mut String)) {
         let style = self.style();
         style.begin(out);
         out.push('{');
@@ -296,18 +315,21 @@ impl Document {
         self.bytes_around = around.len();
     }
 
-    fn render_records(&self, out: &mut String) {
+    fn render_records<E>(&self, take: &mut impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         if self.records.is_empty() {
-            out.push_str("{}");
-            return;
+            return take("{}");
         }
-        out.push('{');
+        take("{")?;
         for (at, text) in self.records.file_texts().enumerate() {
-            out.push_str(if at == 0 { "" } else { self.style().comma() });
-            out.push_str(text);
+            if at > 0 {
+                take(self.style().comma())?;
+            }
+            take(text)?;
         }
-        self.style().break_line(1, out);
-        out.push('}');
+        let mut end = String::new();
+        self.style().break_line(1, &mut end);
+        end.push('}');
+        take(&end)
     }
 }
 

@@ -6,7 +6,7 @@
 //! replaces it under its locks.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use argus_proto::document::Unreadable;
@@ -19,6 +19,10 @@ use crate::platform::{self, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
+
+/// How much of a content is written at a time. All of it at once would have to be in memory first; much
+/// less at once makes the file system work in small pieces, which costs more.
+const WRITE_BYTES: usize = 1024 * 1024;
 
 /// How often a file is put back that another program keeps replacing.
 const UNDO_MAX: u32 = 8;
@@ -112,9 +116,10 @@ pub(crate) fn prepare_as(target: &Path, content: &[u8], mode: Mode) -> StoreResu
     if content.len() > FILE_BYTES_MAX {
         return Err(StoreError::TooLarge { path: target.to_owned(), bytes: content.len() });
     }
+    let write = |out: &mut dyn Write| out.write_all(content);
     match mode {
-        Mode::Kept => prepare(target, content, fs::metadata(target).ok().as_ref(), None),
-        Mode::Set(mode) => prepare(target, content, None, Some(mode)),
+        Mode::Kept => prepare(target, write, fs::metadata(target).ok().as_ref(), None),
+        Mode::Set(mode) => prepare(target, write, None, Some(mode)),
     }
 }
 
@@ -128,14 +133,14 @@ pub(crate) struct Prepared {
     parent: PathBuf,
 }
 
-/// Writes and syncs the new content of `target`, which gets the mode of the old (0600 if new), but
+/// Lets `write` write the new content of `target`, and syncs it. It gets the mode of the old (0600 if new), but
 /// for what `mode_max` does not allow.
 ///
 /// `replaced` is the file that is there now. Nothing is visible before [`Prepared::publish`];
 /// dropping it instead removes the temporary file.
 pub(crate) fn prepare(
     target: &Path,
-    content: &[u8],
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     replaced: Option<&Metadata>,
     mode_max: Option<u32>,
 ) -> StoreResult<Prepared> {
@@ -143,7 +148,9 @@ pub(crate) fn prepare(
     let mut temp =
         temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
     let path = temp.path().to_owned();
-    temp.write_all(content).map_err(StoreError::io("write", &path))?;
+    let mut out = BufWriter::with_capacity(WRITE_BYTES, temp.as_file_mut());
+    write(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", &path))?;
+    drop(out);
     platform::set_mode(temp.as_file(), replaced, mode_max)
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
@@ -320,7 +327,8 @@ mod tests {
             let home = tempfile::tempdir().expect("a folder");
             let path = home.path().join("file");
             replaced_by(&path, "theirs");
-            let prepared = prepare(&path, b"ours", None, None).expect("writable");
+            let prepared =
+                prepare(&path, |out| out.write_all(b"ours"), None, None).expect("writable");
             let exchanged = prepared.exchange().expect("done").expect("Linux can");
             assert_eq!(fs::read(&path).expect("there"), b"ours");
             if let Some(newer) = newer {
@@ -338,7 +346,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         let path = home.path().join("file");
         replaced_by(&path, "theirs");
-        let prepared = prepare(&path, b"ours", None, None).expect("writable");
+        let prepared = prepare(&path, |out| out.write_all(b"ours"), None, None).expect("writable");
         let exchanged = prepared.exchange().expect("done").expect("Linux can");
         fs::remove_file(&path).expect("there");
         exchanged.undo().expect("done");

@@ -1,6 +1,7 @@
 //! A collection's file: read without a lock, changed under both.
 
 use std::fs::{self, File, Metadata};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -334,13 +335,14 @@ impl RegistryFile {
     /// The whole new file, under a temporary name.
     fn prepare_whole(&self, next: &Document) -> StoreResult<New> {
         let path = self.paths.registry();
-        let text = next.render();
-        if text.len() > FILE_BYTES_MAX {
-            return Err(StoreError::TooLarge { path: path.to_owned(), bytes: text.len() });
+        let bytes = next.file_bytes();
+        if bytes > FILE_BYTES_MAX {
+            return Err(StoreError::TooLarge { path: path.to_owned(), bytes });
         }
         let replaced = fs::metadata(path).ok();
         let mode_max = self.collection.mode;
-        let prepared = atomic::prepare(path, text.as_bytes(), replaced.as_ref(), mode_max)?;
+        let write = |out: &mut dyn Write| next.render_to(|piece| out.write_all(piece.as_bytes()));
+        let prepared = atomic::prepare(path, write, replaced.as_ref(), mode_max)?;
         Ok(New::Whole { prepared, replaced })
     }
 
@@ -402,7 +404,7 @@ impl RegistryFile {
 
     /// The files of the records that are new, under temporary names.
     fn prepare_records(&self, current: &Contents, next: &Document) -> StoreResult<New> {
-        let bytes = next.records.file_bytes() + 2 * next.records.len();
+        let bytes = next.file_bytes();
         if bytes > FILE_BYTES_MAX {
             let path = self.paths.registry().to_owned();
             return Err(StoreError::TooLarge { path, bytes });
