@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argus_config::{Config, ConfigError, Loader};
 use argus_proto::collection::Collection;
 use argus_proto::error::{Error, Result};
 use argus_proto::method::Warning;
@@ -11,17 +10,17 @@ use argus_store::Paths;
 use argus_store::lockfile::StaleAfter;
 
 use crate::options::Options;
+use crate::settings::Settings;
 
 /// The description of one collection, as `config.yaml` says it now.
 pub(crate) struct Description {
-    loader: Loader,
+    settings: Settings,
     registry: Paths,
     name: Option<String>,
     lock_wait: Option<Duration>,
     stale_after: Option<StaleAfter>,
-    described: Described,
     /// What was told about the file already.
-    told: Option<ConfigError>,
+    told: Option<Error>,
 }
 
 /// How a collection is worked on.
@@ -38,66 +37,52 @@ pub(crate) struct Described {
 impl Description {
     /// Of the collection that the options name.
     pub(crate) fn new(registry: &Paths, options: &Options) -> Self {
-        let path = argus_config::locate(registry.registry());
-        let loader = Loader::new(path, registry.registry().to_owned());
-        let name = options.collection.clone();
-        let (lock_wait, stale_after) = (options.lock_wait, options.stale_after);
-        let described = describe(loader.current(), registry, name.as_deref());
-        let registry = registry.clone();
-        let told = None;
-        let new = Description { loader, registry, name, lock_wait, stale_after, described, told };
-        Description { described: new.described(), ..new }
-    }
-
-    /// The description, as it was last read.
-    pub(crate) fn known(&self) -> &Described {
-        &self.described
-    }
-
-    /// Looks whether the settings have changed, and tells whether the description has.
-    pub(crate) fn look(&mut self) -> bool {
-        if !self.loader.look() {
-            return false;
+        Description {
+            settings: Settings::of(registry),
+            registry: registry.clone(),
+            name: options.collection.clone(),
+            lock_wait: options.lock_wait,
+            stale_after: options.stale_after,
+            told: None,
         }
-        self.described = self.described();
-        true
+    }
+
+    /// Looks whether the settings have changed, and tells whether they have.
+    pub(crate) fn look(&mut self) -> bool {
+        self.settings.look()
     }
 
     /// What is wrong with the settings, once.
     pub(crate) fn take_problem(&mut self) -> Option<Warning> {
-        let problem = self.loader.problem();
-        if problem == self.told.as_ref() {
+        let problem = self.settings.problem();
+        if problem == self.told {
             return None;
         }
-        self.told = problem.cloned();
-        let error = Error::from(problem?.clone());
+        self.told = problem.clone();
+        let error = problem?;
         let first = error.message.lines().next().unwrap_or_default();
         let instead = "going on with the defaults; see: argus config check";
         Some(Warning { code: error.code, message: format!("{first}; {instead}") })
     }
 
-    fn described(&self) -> Described {
-        let config = self.loader.current();
-        let described = describe(config, &self.registry, self.name.as_deref());
+    /// The description, as the settings were when they were last looked at.
+    pub(crate) fn described(&self) -> Described {
+        let collections = self.settings.collections();
+        let known = collections.named(self.name.as_deref());
+        let paths = known
+            .as_ref()
+            .map_err(Error::clone)
+            .and_then(|known| Ok(self.registry.beside_registry(known.file.as_deref())?));
+        let collection = match known {
+            Ok(known) => known.clone(),
+            Err(_) => Collection::new(self.name.as_deref().unwrap_or_default()).into(),
+        };
+        let (lock_wait, stale_after) = self.settings.lock();
         Described {
-            lock_wait: self.lock_wait.unwrap_or(described.lock_wait),
-            stale_after: self.stale_after.unwrap_or(described.stale_after),
-            ..described
+            collection,
+            paths,
+            lock_wait: self.lock_wait.unwrap_or(lock_wait),
+            stale_after: self.stale_after.unwrap_or(stale_after),
         }
     }
-}
-
-fn describe(config: &Config, registry: &Paths, name: Option<&str>) -> Described {
-    let lock = &config.lock;
-    let known = config.collections.named(name);
-    let paths = known
-        .as_ref()
-        .map_err(Error::clone)
-        .and_then(|known| Ok(registry.beside_registry(known.file.as_deref())?));
-    let collection = match known {
-        Ok(known) => known.clone(),
-        Err(_) => Collection::new(name.unwrap_or_default()).into(),
-    };
-    let stale_after = StaleAfter { unnamed: lock.stale_unnamed, named: lock.stale_named };
-    Described { collection, paths, lock_wait: lock.wait, stale_after }
 }

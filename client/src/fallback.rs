@@ -19,6 +19,7 @@ pub(crate) struct Fallback {
 
 struct State {
     description: Description,
+    described: Described,
     direct: Result<Direct>,
 }
 
@@ -26,8 +27,9 @@ impl Fallback {
     /// For the collection that the options name.
     pub(crate) fn new(registry: Paths, options: &Options) -> Self {
         let description = Description::new(&registry, options);
-        let direct = Direct::new(&registry, description.known());
-        Fallback { registry, state: Mutex::new(State { description, direct }) }
+        let described = description.described();
+        let direct = Direct::new(&registry, &described);
+        Fallback { registry, state: Mutex::new(State { description, described, direct }) }
     }
 
     /// The file, as the settings are now.
@@ -37,7 +39,8 @@ impl Fallback {
     pub(crate) fn direct(&self) -> Result<Direct> {
         let mut state = self.state();
         if state.description.look() {
-            state.direct = Direct::new(&self.registry, state.description.known());
+            state.described = state.description.described();
+            state.direct = Direct::new(&self.registry, &state.described);
         }
         if let (Some(problem), Ok(direct)) = (state.description.take_problem(), &state.direct) {
             direct.notice(problem);
@@ -47,7 +50,7 @@ impl Fallback {
 
     /// What is known of the collection.
     pub(crate) fn described(&self) -> Described {
-        self.state().description.known().clone()
+        self.state().described.clone()
     }
 
     pub(crate) fn collection(&self) -> Arc<Collection> {

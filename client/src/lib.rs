@@ -36,6 +36,7 @@ mod platform;
 mod polling;
 mod probe;
 mod route;
+mod settings;
 mod spawn;
 mod status;
 mod subscription;
