@@ -163,7 +163,8 @@ fn room(evidence: &Evidence) -> Option<Finding> {
 fn settings(evidence: &Evidence) -> Vec<Finding> {
     let Settings { path, problem, notices } = &evidence.settings;
     let check = format!("{} config check", evidence.argus);
-    let wrong = problem.iter().map(|problem| {
+    let problem = problem.iter().filter(|problem| !is_told(problem, evidence));
+    let wrong = problem.map(|problem| {
         let (first, others) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
         let more = match others.lines().count() {
             0 => String::new(),
