@@ -15,6 +15,7 @@ mod doctor;
 mod errors;
 mod full_disk;
 mod heartbeats;
+mod kept;
 mod legacy;
 mod mounts;
 mod namespaces;

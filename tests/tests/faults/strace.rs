@@ -9,13 +9,15 @@ use argus_tests::{Run, TestContext, executables, signal_process};
 use rustix::process::Signal;
 
 /// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
-const COMMIT_CALLS: [&str; 10] = [
+const COMMIT_CALLS: [&str; 12] = [
     "write",
     "fsync",
     "flock",
     "fchmod",
     "linkat",
+    "mkdir",
     "unlink",
+    "unlinkat",
     "rename",
     "renameat",
     "renameat2",
@@ -24,14 +26,19 @@ const COMMIT_CALLS: [&str; 10] = [
 /// More of one call than a change can need: the loops end when no fault strikes any more.
 const CALLS_MAX: usize = 100;
 
-/// What belongs in a home, and in its folder of locks.
-const BELONGING: [&str; 2] = ["registry.json", "registry.json.d"];
-const KNOWN: [&str; 7] = [
+/// What belongs in a home, and in each folder of locks.
+const BELONGING: [&str; 5] =
+    ["config.yaml", "jobs.json", "jobs.json.d", "registry.json", "registry.json.d"];
+const KNOWN: [&str; 11] = [
+    "aggregate.json",
     "argusd.log",
     "argusd.sock",
     "endpoint.json",
     "last-good.json",
+    "lockfile.new",
     "owner.lock",
+    "records",
+    "records.new",
     "spawn.lock",
     "write.lock",
 ];
@@ -98,6 +105,20 @@ impl Drop for Attached {
     }
 }
 
+/// How often a program makes each of some calls until it ends, those that are counted together
+/// taken together.
+pub(crate) fn calls_made(context: &TestContext, calls: &str, arguments: &[&str]) -> usize {
+    let log = tempfile::NamedTempFile::new().expect("a file can be made");
+    let mut strace = Command::new("strace");
+    context.prepare(&mut strace);
+    strace.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", "signal=none", "-o"]);
+    strace.arg(log.path()).arg(&executables().argus).args(arguments);
+    let run = Run::from(strace.output().expect("strace is installed"));
+    assert_eq!(run.code, 0, "{run:?}");
+    let log = std::fs::read_to_string(log.path()).expect("own file");
+    log.lines().filter(|line| !line.contains("resumed>")).count()
+}
+
 /// Lets `change`, which tells whether it got through, be killed at every point until none is left.
 /// Counts the points.
 pub(crate) fn at_every_point(mut change: impl FnMut(&Fault) -> bool) -> usize {
@@ -127,9 +148,18 @@ pub(crate) fn debris(context: &TestContext) -> Vec<String> {
             .collect()
     };
     let home = names(context.home());
-    assert!(BELONGING.iter().all(|name| home.contains(*name)), "{home:?}");
-    let folder = names(&context.paths().folder());
-    let in_home = home.into_iter().filter(|name| !BELONGING.contains(&&**name));
-    let in_folder = folder.into_iter().filter(|name| !KNOWN.contains(&&**name));
-    in_home.chain(in_folder).collect()
+    let folders: Vec<_> = home.iter().filter(|name| name.ends_with(".d")).cloned().collect();
+    assert!(!folders.is_empty(), "{home:?}");
+    let mut debris: Vec<String> =
+        home.into_iter().filter(|name| !BELONGING.contains(&&**name)).collect();
+    for folder in folders {
+        let folder = context.home().join(folder);
+        debris.extend(names(&folder).into_iter().filter(|name| !KNOWN.contains(&&**name)));
+        // The files of records are made in the one, and are in the other.
+        let (unfinished, records) = (folder.join("records.new"), folder.join("records"));
+        debris.extend(unfinished.exists().then(|| names(&unfinished)).into_iter().flatten());
+        let records = records.exists().then(|| names(&records)).into_iter().flatten();
+        debris.extend(records.filter(|name| !name.ends_with(".json")));
+    }
+    debris
 }
