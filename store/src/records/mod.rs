@@ -175,6 +175,7 @@ impl RecordFolder {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(failed("remove"))?;
         }
+        let new_folder = NewFolder { unfinished: unfinished.clone(), target: self.path.clone() };
         platform::create_private_folders(&unfinished).map_err(failed("create the folder"))?;
         let is_one_by_one = next.records.len() <= SYNCED_ONE_BY_ONE_MAX;
         let write = |name: String, text: &str| {
@@ -200,7 +201,7 @@ impl RecordFolder {
         synced.and_then(|()| folder.sync_all()).map_err(failed("fsync"))?;
         let parent = self.path.parent().unwrap_or(Path::new("."));
         let mut prepared = PreparedRecords::new(parent)?;
-        prepared.new_folder = Some((unfinished, self.path.clone()));
+        prepared.new_folder = Some(new_folder);
         Ok(prepared)
     }
 
@@ -234,8 +235,19 @@ pub(crate) struct PreparedRecords {
     written: Vec<(TempPath, PathBuf)>,
     removed: Vec<PathBuf>,
     ids: Vec<Arc<str>>,
-    /// A whole folder, and the name that it is to have.
-    new_folder: Option<(PathBuf, PathBuf)>,
+    new_folder: Option<NewFolder>,
+}
+
+/// A whole folder, and the name that it is to have. It is removed where it does not get it.
+struct NewFolder {
+    unfinished: PathBuf,
+    target: PathBuf,
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.unfinished);
+    }
 }
 
 impl PreparedRecords {
@@ -294,7 +306,7 @@ impl PreparedRecords {
             false => StoreError::Io { operation, path: path.clone(), source },
             true => StoreError::OutcomeUnknown { operation, path: path.clone(), source },
         };
-        if let Some((unfinished, target)) = self.new_folder {
+        if let Some(NewFolder { unfinished, target }) = &self.new_folder {
             fs::rename(unfinished, target)
                 .map_err(|source| failed("rename a folder in", source, false))?;
             is_begun = true;
