@@ -11,7 +11,7 @@ use std::fs;
 use argus_tests::{Rpc, TestContext, until};
 use serde_json::{Value, json};
 
-use crate::strace::{Fault, assert_no_debris};
+use crate::strace::{Fault, assert_no_debris, threads};
 
 /// The calls of a commit that a disk can fail, and how it does.
 const FAULTS: [(&str, &str); 10] = [
@@ -42,7 +42,7 @@ impl Daemon {
         let context = TestContext::new();
         let pid = context.start_daemon();
         // It names itself when it first runs.
-        let commit_thread = until("the thread that commits runs", || thread(pid, "commit"));
+        let commit_thread = until("the thread that commits runs", || threads(pid, "commit").pop());
         Daemon { rpc: context.rpc(), context, pid, commit_thread }
     }
 
@@ -69,15 +69,6 @@ impl Daemon {
     fn bytes(&self) -> Vec<u8> {
         fs::read(self.context.registry()).expect("it is there")
     }
-}
-
-fn thread(pid: u32, name: &str) -> Option<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let mut threads = tasks.filter_map(|task| Some(task.ok()?.path()));
-    let thread = threads.find(|task| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
-    })?;
-    thread.file_name()?.to_str()?.parse().ok()
 }
 
 /// How many changes the cursor of an answer stands for.

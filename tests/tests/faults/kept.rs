@@ -273,6 +273,8 @@ pub(crate) fn replace_as_others(context: &TestContext, change: impl FnOnce(&mut 
     change(&mut document);
     let temp = context.home().join("theirs.tmp");
     fs::write(&temp, document.to_string()).expect("own folder");
+    // Where the power goes, what they have not synced is none of argus' business.
+    fs::File::open(&temp).and_then(|file| file.sync_all()).expect("own file");
     fs::rename(temp, path).expect("own folder");
 }
 

@@ -7,6 +7,7 @@
 //! `nsenter` of util-linux; and all of it takes root. Run them with
 //! `cargo test -p argus-tests --features faults --test faults`.
 
+mod behind;
 mod clocks;
 mod crash;
 mod daemon_errors;

@@ -105,6 +105,16 @@ impl Drop for Attached {
     }
 }
 
+/// The threads of a process that call themselves so.
+pub(crate) fn threads(pid: u32, name: &str) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let paths = tasks.filter_map(|task| Some(task.ok()?.path()));
+    let named = paths.filter(|task| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    });
+    named.filter_map(|task| task.file_name()?.to_str()?.parse().ok()).collect()
+}
+
 /// How often a program makes each of some calls until it ends, those that are counted together
 /// taken together.
 pub(crate) fn calls_made(context: &TestContext, calls: &str, arguments: &[&str]) -> usize {
