@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 pub(crate) type Records = BTreeMap<String, Value>;
 
 /// A collection, and what is done with it.
+#[derive(Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) name: &'static str,
     file: &'static str,
@@ -117,12 +118,12 @@ impl Kept {
             _ => self.layout_name(),
         };
         let before = if self.layout == Layout::FileAgain { "directory" } else { at_first };
-        self.configure(context, before);
+        set_layout(context, before);
         for arguments in if self.name == "jobs" { jobs } else { watchers } {
             let run = self.direct(context, &arguments);
             assert_eq!(run.code, 0, "{run:?}");
         }
-        self.configure(context, self.layout_name());
+        self.configure(context);
         bystander.kill();
         if self.layout == Layout::DirectoryBehindOthers {
             // What they have written too is to be there, and what is made of it.
@@ -148,9 +149,9 @@ impl Kept {
         }
     }
 
-    fn configure(&self, context: &TestContext, layout: &str) {
-        let config = format!("collections: {{ jobs: {{ layout: {layout} }} }}\n");
-        fs::write(context.home().join("config.yaml"), config).expect("own folder");
+    /// Makes it be kept so in a home.
+    pub(crate) fn configure(&self, context: &TestContext) {
+        set_layout(context, self.layout_name());
     }
 
     /// `argus` with arguments, about this collection.
@@ -263,6 +264,11 @@ impl Kept {
             fs::rename(&aside, &path).expect("own file");
         }
     }
+}
+
+fn set_layout(context: &TestContext, layout: &str) {
+    let config = format!("collections: {{ jobs: {{ layout: {layout} }} }}\n");
+    fs::write(context.home().join("config.yaml"), config).expect("own folder");
 }
 
 /// Replaces the whole file of the jobs as a program does that knows nothing of argus.
