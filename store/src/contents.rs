@@ -17,6 +17,9 @@ use crate::paths::Paths;
 use crate::platform::Stamp;
 use crate::records::{Broken, Mark, RecordFolder};
 
+/// How often files are read again that a writer replaces meanwhile.
+const MIXED_READS_MAX: u32 = 5;
+
 /// What tells the files of a collection from what they were before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
@@ -76,7 +79,13 @@ impl Seen {
         Seen { whole, ..self }
     }
 
-    fn folder(&self) -> Option<Stamp> {
+    /// The same with the mark as it is now.
+    pub(crate) fn with_mark_of(self, now: Self) -> Self {
+        let records = self.records.zip(now.records);
+        Seen { records: records.map(|([_, folder], [mark, _])| [mark, folder]), ..self }
+    }
+
+    pub(crate) fn folder(&self) -> Option<Stamp> {
         self.records.and_then(|[_, folder]| folder)
     }
 }
@@ -88,9 +97,27 @@ impl Contents {
         collection: &Collection,
         known: Option<&Contents>,
     ) -> StoreResult<Self> {
+        let mut attempt = 1;
+        loop {
+            let contents = Contents::read_once(paths, collection, known)?;
+            let own_files = contents.own_files.as_ref();
+            let is_compared = own_files.is_some_and(|own_files| own_files.is_whole_foreign);
+            // What a writer has put in place of the one after another does not belong together.
+            if !is_compared || attempt == MIXED_READS_MAX || contents.is_of_one_moment(paths) {
+                return Ok(contents);
+            }
+            attempt += 1;
+        }
+    }
+
+    fn read_once(
+        paths: &Paths,
+        collection: &Collection,
+        known: Option<&Contents>,
+    ) -> StoreResult<Self> {
         let folder = RecordFolder::new(paths);
         let has_records = folder.exists();
-        // Looked at before it is read: what changes meanwhile is read again.
+        // Looked at before it is read: what changes meanwhile is read again the next time.
         let with_records = has_records || collection.layout == Layout::Directory;
         let seen = Seen::now(paths, with_records);
         let (file, whole) = read_file(paths.registry(), collection)?;
@@ -133,6 +160,13 @@ impl Contents {
         Ok(contents)
     }
 
+    /// Whether the whole file and the mark are still those that were read.
+    fn is_of_one_moment(&self, paths: &Paths) -> bool {
+        let now = Seen::now(paths, self.seen.records.is_some());
+        let mark = |seen: &Seen| seen.records.map(|[mark, _]| mark);
+        now.whole == self.seen.whole && mark(&now) == mark(&self.seen)
+    }
+
     /// What can be had where some of the files cannot be used, and which records' files these are; `None`
     /// where records have no files of their own. `known` is what they were.
     pub(crate) fn salvage(
@@ -146,7 +180,9 @@ impl Contents {
         let seen = Seen::now(paths, true);
         let whole = read_file(paths.registry(), collection);
         let whole = whole.ok().filter(|(file, _)| file.is_some()).map(|(_, whole)| whole);
-        let base = whole.clone().unwrap_or_else(|| Document::empty(collection));
+        // The keys beside the records are in no record's file.
+        let base = whole.clone().or_else(|| known.cloned());
+        let base = base.unwrap_or_else(|| Document::empty(collection));
         let (mut own_files, broken) = own_files(paths, collection, &base, seen.whole, None)?;
         for broken in &broken {
             if let Some(record) = known.and_then(|known| known.records.get(&broken.id)) {
@@ -170,22 +206,30 @@ fn own_files(
     stamp: Option<Stamp>,
     mark: Option<Mark>,
 ) -> StoreResult<(OwnFiles, Vec<Broken>)> {
-    let last_good = read_file(&paths.last_good(), collection).ok();
-    let last_good = last_good.and_then(|(file, document)| Some((file?.1, document)));
     let is_untouched = mark.as_ref().is_some_and(|mark| mark.is_whole_untouched(stamp));
-    let base = last_good.filter(|(last_good, _)| {
-        // Two names of one file: who writes in place writes both, and what was there is gone.
-        let is_written_in_place = mark.is_some()
-            && !is_untouched
-            && stamp.is_some_and(|whole| whole.is_same_file(last_good));
-        !is_written_in_place
-    });
-    let base = base.map(|(_, document)| document);
+    let base = match is_untouched {
+        true => Some(whole.clone()),
+        false => last_written(paths, collection, stamp, mark.is_some()),
+    };
     let mut held = base.as_ref().unwrap_or(whole).clone();
     let broken = RecordFolder::new(paths).read_into(&mut held, collection)?;
     // Without it, nothing that is on either side is taken for removed on the other.
     let base = base.unwrap_or_else(|| Document::empty(collection));
     Ok((OwnFiles { held, base, mark, is_whole_foreign: !is_untouched, is_behind: true }, broken))
+}
+
+/// The whole file as argus last wrote it, where another program has written it since.
+fn last_written(
+    paths: &Paths,
+    collection: &Collection,
+    whole: Option<Stamp>,
+    has_mark: bool,
+) -> Option<Document> {
+    let (file, document) = read_file(&paths.last_good(), collection).ok()?;
+    let (_, last_good) = file?;
+    // Two names of one file: who writes in place writes both, and what was there is gone.
+    let is_one_file = whole.is_some_and(|whole| whole.is_same_file(&last_good));
+    (!has_mark || !is_one_file).then_some(document)
 }
 
 /// Reads and parses a whole file; a missing one is an empty document.

@@ -306,11 +306,17 @@ impl RegistryFile {
         }
         match new {
             New::Whole { prepared, replaced } => {
+                // Beside the records' own files it is what the whole file is compared with.
+                let has_own_files = current.own_files.is_some();
+                let keeps_old = is_readable && !has_own_files;
                 let written = prepared.stamp();
-                let Some(file) = self.replace_whole(prepared, replaced, seen, is_readable)? else {
+                let Some(file) = self.replace_whole(prepared, replaced, seen, keeps_old)? else {
                     return Ok(Attempt::Overtaken);
                 };
                 self.note_whole(file, written, next);
+                if has_own_files {
+                    self.remove_own_files()?;
+                }
             }
             New::Records(prepared) => {
                 let is_top_new = !next.has_same_top(&current.document);
@@ -323,7 +329,7 @@ impl RegistryFile {
                     || !recoveries.is_empty();
                 self.publish_records(prepared, current, next, seen)?;
                 if must_show {
-                    self.show(lock, is_top_new)?;
+                    self.show(lock, is_top_new, is_first || is_foreign)?;
                 }
             }
         }
@@ -346,16 +352,16 @@ impl RegistryFile {
         Ok(New::Whole { prepared, replaced })
     }
 
-    /// Puts the new file in the place of the old, which becomes the last good one. `None` where another
+    /// Puts the new file in the place of the old, which becomes the last good one, if it is kept. `None` where another
     /// program has replaced that in the last moment: then its file is back in its place.
     fn replace_whole(
         &mut self,
         prepared: Prepared,
         replaced: Option<Metadata>,
         seen: Seen,
-        is_readable: bool,
+        keeps_old: bool,
     ) -> StoreResult<Option<File>> {
-        let keeps_old = replaced.is_some() && is_readable;
+        let keeps_old = keeps_old && replaced.is_some();
         let replaced = match prepared.exchange()? {
             Ok(exchanged) => {
                 let old = exchanged.old().ok().as_ref().map(Stamp::of);
@@ -387,10 +393,6 @@ impl RegistryFile {
 
     /// Takes note of the whole file, which is all there is.
     fn note_whole(&mut self, file: File, written: Option<Stamp>, document: Document) {
-        // They are all in the whole file now, which is how this collection is to be kept.
-        if self.known.as_ref().is_some_and(|known| known.own_files.is_some()) {
-            let _ = RecordFolder::new(&self.paths).remove();
-        }
         // Without a stamp it is read again; that it is durable is certain all the same.
         let whole = own_stamp(&file, written);
         self.known = Some(Contents {
@@ -400,6 +402,15 @@ impl RegistryFile {
             is_durable: true,
             own_files: None,
         });
+    }
+
+    /// They are all in the whole file now, which is how this collection is to be kept.
+    fn remove_own_files(&mut self) -> StoreResult<()> {
+        RecordFolder::new(&self.paths).remove().map_err(|error| {
+            // As long as they are there, they are what counts.
+            self.is_uncertain = true;
+            self.unknown("remove", error)
+        })
     }
 
     /// The files of the records that are new, under temporary names.
@@ -421,20 +432,34 @@ impl RegistryFile {
         next: Document,
         seen: Seen,
     ) -> StoreResult<()> {
+        let is_first = current.own_files.is_none();
         let (base, mark, was_behind, is_whole_foreign) = match current.own_files {
             Some(own) => (own.base, own.mark, own.is_behind, own.is_whole_foreign),
             None => (current.document, None, false, false),
         };
+        let is_uncertain = self.is_uncertain;
         let mark = match mark {
-            Some(mark) if was_behind && !mark.is_complete() => mark,
+            Some(mark) if was_behind && !mark.is_complete() && !is_uncertain => mark,
             mark => {
-                let mark = mark.map_or_else(|| Mark::new(seen.whole, None), Mark::behind);
+                let mark = match mark {
+                    Some(mark) => mark.behind(),
+                    None if is_first => Mark::new(seen.whole, None),
+                    // What somebody else may have written there is in no record's file yet.
+                    None => Mark::unknown(),
+                };
                 mark.write(&self.paths.aggregate())?;
                 mark
             }
         };
         let ids = prepared.ids().to_vec();
-        if let Err(error) = prepared.publish() {
+        let published = prepared.publish().and_then(|()| match is_uncertain {
+            // The folder itself may not have got its name for good.
+            true => {
+                RecordFolder::new(&self.paths).sync_parent().map_err(|e| self.unknown("fsync", e))
+            }
+            false => Ok(()),
+        });
+        if let Err(error) = published {
             if matches!(error, StoreError::OutcomeUnknown { .. }) {
                 self.is_uncertain = true;
                 self.doubted.extend(ids);
@@ -460,15 +485,57 @@ impl RegistryFile {
 
     /// Lets the whole file show the records. They are durable without it: where it cannot be written, it
     /// stays behind, and whoever writes next makes up for it.
-    fn show(&mut self, lock: &Lock, is_top_new: bool) -> StoreResult<()> {
-        match self.write_behind(lock) {
-            // The keys beside the records are nowhere else.
-            Err(StoreError::Io { operation, path, source }) if is_top_new => {
-                self.is_uncertain = true;
-                Err(StoreError::OutcomeUnknown { operation, path, source })
-            }
-            Err(error) if is_top_new => Err(error),
-            _ => Ok(()),
+    fn show(&mut self, lock: &Lock, is_top_new: bool, is_base_new: bool) -> StoreResult<()> {
+        let Err(error) = self.write_behind(lock) else { return Ok(()) };
+        // The keys beside the records are nowhere else.
+        let noted = match (is_top_new, is_base_new) {
+            (true, _) => Err(error),
+            (false, true) => self.note_base(),
+            (false, false) => Ok(()),
+        };
+        noted.map_err(|error| {
+            self.is_uncertain = true;
+            self.unknown("show the records in", error)
+        })
+    }
+
+    /// Notes durably that all that is in the whole file is in the records' own files, or was removed from
+    /// them. Else it would be merged in once more, and what was removed would be back.
+    fn note_base(&mut self) -> StoreResult<()> {
+        let Some(known) = &mut self.known else { return Ok(()) };
+        let Some(own_files) = &mut known.own_files else { return Ok(()) };
+        let whole = match read_file(self.paths.registry(), &self.collection) {
+            Ok((Some((_, stamp)), document)) => Some((stamp, document)),
+            // Where it is gone or damaged it has nothing to say.
+            Ok((None, _)) | Err(StoreError::Unreadable { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let Some((stamp, document)) = whole else { return Ok(()) };
+        if known.seen.whole.is_none_or(|seen| !seen.is_same_content(&stamp)) {
+            // What another program has written meanwhile comes first.
+            return Ok(());
+        }
+        let mark = Mark::new(Some(stamp), None);
+        mark.write_durably(&self.paths.aggregate())?;
+        let last_good = LastGood::link(self.paths.registry(), &self.paths);
+        last_good.publish();
+        own_files.base = document;
+        own_files.mark = Some(mark);
+        own_files.is_whole_foreign = false;
+        let now = Seen::now(&self.paths, true);
+        known.seen = known.seen.with_whole(now.whole).with_mark_of(now);
+        Ok(())
+    }
+
+    /// What has changed already may last or not.
+    fn unknown(&self, operation: &'static str, error: StoreError) -> StoreError {
+        match error {
+            StoreError::OutcomeUnknown { .. } => error,
+            error => StoreError::OutcomeUnknown {
+                operation,
+                path: self.paths.registry().to_owned(),
+                source: std::io::Error::other(error),
+            },
         }
     }
 
@@ -488,10 +555,11 @@ impl RegistryFile {
         let file = prepared.publish()?;
         last_good.publish();
         let whole = own_stamp(&file, written);
-        let mark = Mark::new(whole, RecordFolder::new(&self.paths).stamp());
+        // What is put into the folder from now on, it does not show.
+        let mark = Mark::new(whole, known.seen.folder());
         // Without it the records' files are read the next time, one by one.
         let _ = mark.write(&self.paths.aggregate());
-        let seen = self.seen().with_whole(whole);
+        let seen = known.seen.with_whole(whole).with_mark_of(self.seen());
         if let Some(known) = &mut self.known {
             let own_files = known.own_files.take();
             known.own_files = own_files.map(|own_files| OwnFiles {
@@ -554,6 +622,7 @@ impl RegistryFile {
             if known.own_files.is_some() {
                 let folder = self.paths.records();
                 platform::sync_folder(&folder).map_err(StoreError::io("fsync", &folder))?;
+                RecordFolder::new(&self.paths).sync_parent()?;
             }
             if known.seen.whole.is_some() {
                 atomic::sync(self.paths.registry())?;

@@ -142,6 +142,7 @@ fn an_id_that_is_too_long_for_a_name_is_found_again() {
     assert!(home.found().contains_key(&id));
     set(&mut home.file(), false, &[(&id, None)]);
     assert_eq!(home.found(), expected(&[("a", "{}")]));
+    assert_eq!(fs::read_dir(home.paths.records()).expect("there").count(), 1);
 }
 
 #[test]
@@ -251,6 +252,112 @@ fn a_file_that_somebody_puts_into_the_folder_is_a_record() {
     assert!(file.has_changed());
     file.catch_up(WAIT).expect("free");
     assert_eq!(home.shown(), now);
+}
+
+/// Seen to fail, by a record that came back, with the last good copy as what the whole file is compared
+/// with where argus itself has written it.
+#[test]
+fn what_was_removed_stays_removed_whatever_became_of_the_last_good_copy() {
+    type Spoil = fn(&Home);
+    let spoils: [Spoil; 4] = [
+        |home| fs::remove_file(home.paths.last_good()).expect("there"),
+        |home| {
+            let older = r#"{"version":1,"updatedAt":1,"jobs":{"a":1}}"#;
+            fs::remove_file(home.paths.last_good()).expect("there");
+            fs::write(home.paths.last_good(), older).expect("written");
+        },
+        // A second name, as some backups give it, and another mode are no change of what is in it.
+        |home| {
+            let backup = home.folder.path().join("backup.json");
+            fs::hard_link(home.paths.registry(), backup).expect("linked");
+        },
+        |home| {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+            fs::set_permissions(home.paths.registry(), mode).expect("own file");
+        },
+    ];
+    for (number, spoil) in spoils.iter().enumerate() {
+        let home = home();
+        let mut file = home.file();
+        set(&mut file, true, &[("a", Some("1"))]);
+        set(&mut file, true, &[("gone", Some("1"))]);
+        set(&mut file, false, &[("gone", None)]);
+        drop(file);
+        spoil(&home);
+        assert_eq!(home.found(), expected(&[("a", "1")]), "{number}");
+        set(&mut home.file(), true, &[("b", Some("1"))]);
+        assert_eq!(home.shown(), expected(&[("a", "1"), ("b", "1")]), "{number}");
+    }
+}
+
+/// Seen to fail without what is in memory.
+#[test]
+fn what_stands_beside_the_records_outlasts_damage_in_memory() {
+    let home = home();
+    let text = r#"{"version":1,"updatedAt":1,"note":"kept","jobs":{"a":1}}"#;
+    fs::write(home.paths.registry(), text).expect("written");
+    let mut file = home.file();
+    set(&mut file, true, &[("b", Some("1"))]);
+    // In place: the last good copy is the same file.
+    fs::write(home.paths.registry(), "{ torn").expect("written");
+    set(&mut file, true, &[("c", Some("1"))]);
+    assert!(fs::read_to_string(home.paths.registry()).expect("there").contains("kept"));
+    assert_eq!(home.found(), expected(&[("a", "1"), ("b", "1"), ("c", "1")]));
+}
+
+/// Seen to fail with each of them as the reason to refuse all others.
+#[test]
+fn what_is_no_file_is_no_record_and_no_reason_to_refuse_the_others() {
+    let home = home();
+    let mut file = home.file();
+    set(&mut file, true, &[("a", Some("1")), ("linked", Some("1"))]);
+    let elsewhere = home.folder.path().join("elsewhere.json");
+    fs::rename(home.record_file("linked.json"), &elsewhere).expect("renamed");
+    std::os::unix::fs::symlink(&elsewhere, home.record_file("linked.json")).expect("linked");
+    std::os::unix::fs::symlink("loop.json", home.record_file("loop.json")).expect("linked");
+    std::os::unix::fs::symlink("nowhere", home.record_file("dangling.json")).expect("linked");
+    std::os::unix::fs::symlink("/dev/zero", home.record_file("endless.json")).expect("linked");
+    fs::create_dir(home.record_file("folder.json")).expect("made");
+    let made = std::process::Command::new("mkfifo").arg(home.record_file("fifo.json")).status();
+    assert!(made.expect("mkfifo is installed").success());
+    assert_eq!(home.found(), expected(&[("a", "1"), ("linked", "1")]));
+
+    // It is the link that is replaced, and not what it leads to.
+    set(&mut file, true, &[("linked", Some("2")), ("fifo", Some("2")), ("loop", Some("2"))]);
+    assert_eq!(fs::read_to_string(elsewhere).expect("there"), "1\n");
+    let now = expected(&[("a", "1"), ("fifo", "2"), ("linked", "2"), ("loop", "2")]);
+    assert_eq!((home.found(), home.shown()), (now.clone(), now));
+    // That one cannot be written is told, and nothing is changed by it.
+    let mut change = Set { records: &[("folder", Some("2"))], is_shown: true };
+    let error = file.update(WAIT, &mut change).expect_err("a folder is in its place");
+    assert_eq!(error.code(), argus_proto::Code::Io, "{error}");
+    assert_eq!(home.found(), home.shown());
+}
+
+#[test]
+fn a_folder_that_was_not_wholly_removed_when_the_layout_changed_takes_nothing_with_it() {
+    let home = home();
+    set(&mut home.file(), true, &[("a", Some("1")), ("b", Some("1"))]);
+    set(&mut home.file_as(Layout::File), true, &[("c", Some("1"))]);
+    // What a killed one leaves of it has another name.
+    fs::create_dir(home.paths.records().with_extension("new")).expect("made");
+    fs::write(home.paths.records().with_extension("new").join("a.json"), "1").expect("written");
+    assert_eq!(home.found(), expected(&[("a", "1"), ("b", "1"), ("c", "1")]));
+    set(&mut home.file(), true, &[("b", None)]);
+    assert_eq!(home.found(), expected(&[("a", "1"), ("c", "1")]));
+    assert_eq!(home.shown(), home.found());
+}
+
+#[test]
+fn a_folder_of_records_that_somebody_removed_is_made_anew_of_the_whole_file() {
+    let home = home();
+    let mut file = home.file();
+    set(&mut file, true, &[("a", Some("1")), ("b", Some("1"))]);
+    fs::remove_dir_all(home.paths.records()).expect("own folder");
+    assert_eq!(home.found(), expected(&[("a", "1"), ("b", "1")]));
+    set(&mut file, false, &[("a", None)]);
+    assert_eq!(home.found(), expected(&[("b", "1")]));
+    assert_eq!(fs::read_to_string(home.record_file("b.json")).expect("there"), "1\n");
 }
 
 #[test]

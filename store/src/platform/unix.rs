@@ -55,6 +55,15 @@ impl fmt::Display for Stamp {
     }
 }
 
+impl Stamp {
+    /// What stays the same for as long as the file and its content do: not the device, which may have
+    /// another number after a boot, and not the time of a change of its mode or its names.
+    pub(crate) fn content_text(&self) -> String {
+        let Stamp { inode, size, modified: (seconds, nanoseconds), .. } = self;
+        format!("{inode}:{size}:{seconds}.{nanoseconds}")
+    }
+}
+
 /// Makes a folder and its missing parents, closed to all but the owner.
 pub(crate) fn create_private_folders(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

@@ -21,7 +21,7 @@ use tempfile::TempPath;
 pub(crate) use self::mark::Mark;
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::{self, Stamp};
+use crate::platform;
 
 /// As many files are synced one by one; more of them all at once, where the system can.
 const SYNCED_ONE_BY_ONE_MAX: usize = 32;
@@ -49,11 +49,6 @@ impl RecordFolder {
         self.path.is_dir()
     }
 
-    /// What the folder is now: another, as soon as a file in it has been replaced.
-    pub(crate) fn stamp(&self) -> Option<Stamp> {
-        fs::metadata(&self.path).ok().as_ref().map(Stamp::of)
-    }
-
     /// Makes `document`'s records those that are in the files, and tells of the files that hold none.
     /// Of these the record stays what it was.
     pub(crate) fn read_into(
@@ -65,8 +60,14 @@ impl RecordFolder {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(look)? {
             let entry = entry.map_err(look)?;
-            if let Some(id) = self.id(&entry.file_name().to_string_lossy()) {
-                let modified = entry.metadata().and_then(|meta| meta.modified()).ok();
+            if let Some(id) = self.id(&entry.file_name().to_string_lossy())? {
+                let meta = entry.metadata().ok();
+                // No folder, and nothing that may never end, is a record's file; a link may lead to one.
+                let is_other = meta.as_ref().is_some_and(|meta| !meta.is_file());
+                if is_other && !fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file()) {
+                    continue;
+                }
+                let modified = meta.and_then(|meta| meta.modified().ok());
                 found.push((modified, Arc::<str>::from(id), entry.path()));
             }
         }
@@ -126,7 +127,12 @@ impl RecordFolder {
                     }
                     prepared.write(&unfinished, target, &text, is_one_by_one)?;
                 }
-                None => prepared.removed.push(target),
+                None => {
+                    prepared.removed.push(target);
+                    if is_hashed(&stem) {
+                        prepared.removed.push(self.path.join(format!("{stem}{ID_SUFFIX}")));
+                    }
+                }
             }
         }
         if !is_one_by_one {
@@ -136,9 +142,25 @@ impl RecordFolder {
         Ok(prepared)
     }
 
-    /// Removes the folder, once the whole file is all there is.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path)
+    /// Removes the folder, once the whole file is all there is. It goes as a whole: of a part of it,
+    /// it would look as if the rest had been removed.
+    pub(crate) fn remove(&self) -> StoreResult<()> {
+        let unfinished = self.unfinished();
+        let failed = |operation| StoreError::io(operation, &self.path);
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(StoreError::io("remove", &unfinished))?;
+        }
+        fs::rename(&self.path, &unfinished).map_err(failed("remove"))?;
+        self.sync_parent()?;
+        // What is left of it is nobody's.
+        self.remove_debris();
+        Ok(())
+    }
+
+    /// Makes it last that the folder is there, or is not.
+    pub(crate) fn sync_parent(&self) -> StoreResult<()> {
+        let parent = self.path.parent().unwrap_or(Path::new("."));
+        platform::sync_folder(parent).map_err(StoreError::io("fsync", parent))
     }
 
     /// Removes what killed writers left. Only for who holds the lock.
@@ -153,6 +175,7 @@ impl RecordFolder {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(failed("remove"))?;
         }
+        let new_folder = NewFolder { unfinished: unfinished.clone(), target: self.path.clone() };
         platform::create_private_folders(&unfinished).map_err(failed("create the folder"))?;
         let is_one_by_one = next.records.len() <= SYNCED_ONE_BY_ONE_MAX;
         let write = |name: String, text: &str| {
@@ -178,7 +201,7 @@ impl RecordFolder {
         synced.and_then(|()| folder.sync_all()).map_err(failed("fsync"))?;
         let parent = self.path.parent().unwrap_or(Path::new("."));
         let mut prepared = PreparedRecords::new(parent)?;
-        prepared.new_folder = Some((unfinished, self.path.clone()));
+        prepared.new_folder = Some(new_folder);
         Ok(prepared)
     }
 
@@ -188,13 +211,19 @@ impl RecordFolder {
     }
 
     /// The id of the record that is in the file of this name, if one is.
-    fn id(&self, name: &str) -> Option<String> {
-        let stem = name.strip_suffix(SUFFIX)?;
-        if !is_hashed(stem) {
-            return id_of(stem);
+    fn id(&self, name: &str) -> StoreResult<Option<String>> {
+        let Some(name) = name.strip_suffix(SUFFIX) else { return Ok(None) };
+        if !is_hashed(name) {
+            return Ok(id_of(name));
         }
-        let id = read_text(&self.path.join(format!("{stem}{ID_SUFFIX}"))).ok()?;
-        (argus_proto::record_file::stem(&id) == stem).then_some(id)
+        let path = self.path.join(format!("{name}{ID_SUFFIX}"));
+        match read_text(&path) {
+            Ok(id) => Ok((stem(&id) == name).then_some(id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+            // It would look as if the record had been removed.
+            Err(error) => Err(StoreError::io("read", &path)(error)),
+        }
     }
 }
 
@@ -206,8 +235,19 @@ pub(crate) struct PreparedRecords {
     written: Vec<(TempPath, PathBuf)>,
     removed: Vec<PathBuf>,
     ids: Vec<Arc<str>>,
-    /// A whole folder, and the name that it is to have.
-    new_folder: Option<(PathBuf, PathBuf)>,
+    new_folder: Option<NewFolder>,
+}
+
+/// A whole folder, and the name that it is to have. It is removed where it does not get it.
+struct NewFolder {
+    unfinished: PathBuf,
+    target: PathBuf,
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.unfinished);
+    }
 }
 
 impl PreparedRecords {
@@ -266,7 +306,7 @@ impl PreparedRecords {
             false => StoreError::Io { operation, path: path.clone(), source },
             true => StoreError::OutcomeUnknown { operation, path: path.clone(), source },
         };
-        if let Some((unfinished, target)) = self.new_folder {
+        if let Some(NewFolder { unfinished, target }) = &self.new_folder {
             fs::rename(unfinished, target)
                 .map_err(|source| failed("rename a folder in", source, false))?;
             is_begun = true;

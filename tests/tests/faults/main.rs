@@ -7,6 +7,7 @@
 //! `nsenter` of util-linux; and all of it takes root. Run them with
 //! `cargo test -p argus-tests --features faults --test faults`.
 
+mod behind;
 mod clocks;
 mod collections;
 mod crash;
@@ -16,6 +17,7 @@ mod doctor;
 mod errors;
 mod full_disk;
 mod heartbeats;
+mod kept;
 mod legacy;
 mod mounts;
 mod namespaces;

@@ -13,65 +13,33 @@ use std::time::{Duration, SystemTime};
 use argus_presence::clock;
 use argus_tests::{DEADLINE, TestContext, executables, signal_process, until};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::kept::{self, DIRECTORY, Kept, WATCHERS};
 use crate::mounts::Disk;
-use crate::strace::{Fault, assert_no_debris, at_every_point};
+use crate::strace::{Fault, at_every_point};
 
 /// At so many points at least a change can be cut off.
 const POINTS_MIN: usize = 12;
 
-/// A home on the disk in which `kept`, `old` and `dead` were acknowledged, the last of a process
-/// that has ended.
-fn home_on(disk: &Disk) -> TestContext {
+/// A home on the disk with what is to be changed in it.
+fn home_on(disk: &Disk, kept: &Kept) -> TestContext {
     let context = TestContext::within(&disk.path());
-    // The home itself is none of argus' business.
-    File::open(context.home()).and_then(|home| home.sync_all()).expect("own folder");
-    let own = std::process::id().to_string();
-    let mut bystander = context.bystander();
-    let other = bystander.pid().to_string();
-    for (id, pid) in [("kept", &own), ("old", &own), ("dead", &other)] {
-        let run = context.argus(&["--direct", "announce", "--id", id, "--pid", pid]);
-        assert_eq!(run.code, 0, "{run:?}");
+    // The home itself is none of argus' business, and neither is its configuration.
+    kept.fill(&context);
+    for path in [context.home().join("config.yaml"), context.home().to_owned()] {
+        File::open(path).and_then(|file| file.sync_all()).expect("own folder");
     }
-    bystander.kill();
     context
 }
-
-/// A change, and whether a registry shows it.
-struct Change {
-    arguments: &'static [&'static str],
-    method: &'static str,
-    params: fn() -> Value,
-    is_seen: fn(&[String]) -> bool,
-}
-
-const CHANGES: [Change; 3] = [
-    Change {
-        arguments: &["announce", "--id", "new"],
-        method: "announce",
-        params: || json!({ "record": { "id": "new", "pid": std::process::id() } }),
-        is_seen: |ids| ids.iter().any(|id| id == "new"),
-    },
-    Change {
-        arguments: &["rm", "old"],
-        method: "remove",
-        params: || json!({ "id": "old" }),
-        is_seen: |ids| ids.iter().all(|id| id != "old"),
-    },
-    Change {
-        arguments: &["prune"],
-        method: "prune",
-        params: || json!({}),
-        is_seen: |ids| ids.iter().all(|id| id != "dead"),
-    },
-];
 
 /// The power is back, and so is everything as after a boot. This machine has not had one: a
 /// lockfile is made to be from before the boot that it has had.
 fn start_again(disk: &Disk, context: &TestContext) {
     disk.start_again();
-    if let Ok(lockfile) = File::options().write(true).open(context.paths().lockfile()) {
+    for file in ["registry.json.lock", "jobs.json.lock"] {
+        let lockfile = File::options().write(true).open(context.home().join(file));
+        let Ok(lockfile) = lockfile else { continue };
         let up = clock::since_boot().expect("this machine tells");
         let before = SystemTime::now() - up - Duration::from_secs(5);
         lockfile.set_modified(before).expect("own file");
@@ -85,44 +53,22 @@ fn kill_daemons(context: &TestContext) {
     }
 }
 
-/// After the power is back: the first `acknowledged` of the changes are there, the file was never
-/// anything but whole, and nothing stands in the way of the next.
-fn assert_recovers(context: &TestContext, acknowledged: usize, cause: &dyn std::fmt::Debug) {
-    let ids = context.ids();
-    assert!(ids.contains(&"kept".to_owned()), "{cause:?}: {ids:?}");
-    for change in &CHANGES[..acknowledged] {
-        assert!((change.is_seen)(&ids), "{cause:?}: {} is lost: {ids:?}", change.method);
-    }
-    // At most the one that was under way is there as well.
-    for change in CHANGES.iter().skip(acknowledged + 1) {
-        assert!(!(change.is_seen)(&ids), "{cause:?}: {} was not asked for", change.method);
-    }
-    // The last good copy is one, or there is none; damage right now costs no more than one change.
-    let whole = std::fs::read(context.registry()).expect("it is there");
-    std::fs::write(context.registry(), "garbage").expect("own file");
-    let run = context.argus(&["--direct", "ls"]);
-    assert!(run.stdout.contains("kept"), "{cause:?}: {run:?}");
-    std::fs::write(context.registry(), whole).expect("own file");
-
-    let run = context.argus(&["--direct", "announce", "--id", "next"]);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{cause:?}: {run:?}");
-    assert_no_debris(context);
-}
-
 #[test]
 fn a_change_lasts_when_the_power_goes_right_after_its_answer() {
     let disk = Disk::new();
-    for way in [&["--direct"][..], &["--daemon-only"]] {
-        for number in 1..=CHANGES.len() {
-            let context = home_on(&disk);
-            for change in &CHANGES[..number] {
-                let run = context.argus(&[way, change.arguments].concat());
-                assert_eq!(run.code, 0, "{run:?}");
+    for kept in kept::ALL {
+        for way in ["--direct", "--daemon-only"] {
+            for number in 1..=kept.struck().len() {
+                let context = home_on(&disk, &kept);
+                for change in &kept.changes[..number] {
+                    let run = context.argus(&kept.arguments(&[way], change.arguments));
+                    assert_eq!(run.code, 0, "{run:?}");
+                }
+                disk.lose_power();
+                kill_daemons(&context);
+                start_again(&disk, &context);
+                kept.assert_recovers(&context, number, &way);
             }
-            disk.lose_power();
-            kill_daemons(&context);
-            start_again(&disk, &context);
-            assert_recovers(&context, number, &way);
         }
     }
 }
@@ -143,38 +89,43 @@ fn the_first_announcement_of_all_lasts() {
 #[test]
 fn a_direct_writer_cut_off_at_any_call_has_lost_nothing_it_acknowledged() {
     let disk = Disk::new();
-    for (number, change) in CHANGES.iter().enumerate() {
-        let points = at_every_point(|fault| {
-            let context = home_on(&disk);
-            for before in &CHANGES[..number] {
-                assert_eq!(context.argus(&[&["--direct"], before.arguments].concat()).code, 0);
-            }
-            let run = fault.argus(&context, &[&["--direct", "--json"], change.arguments].concat());
-            disk.lose_power();
-            start_again(&disk, &context);
-            let acknowledged = run.stdout.starts_with(r#"{"ok":true"#);
-            assert_recovers(&context, number + usize::from(acknowledged), fault);
-            run.code == 0
-        });
-        assert!(points >= POINTS_MIN, "only {points} points");
+    for kept in kept::ALL {
+        for (number, change) in kept.struck().iter().enumerate() {
+            let points = at_every_point(|fault| {
+                let context = home_on(&disk, &kept);
+                for before in &kept.changes[..number] {
+                    assert_eq!(kept.direct(&context, before.arguments).code, 0);
+                }
+                let way = ["--direct", "--json"];
+                let run = fault.argus(&context, &kept.arguments(&way, change.arguments));
+                disk.lose_power();
+                start_again(&disk, &context);
+                let acknowledged = run.stdout.starts_with(r#"{"ok":true"#);
+                kept.assert_recovers(&context, number + usize::from(acknowledged), fault);
+                run.code == 0
+            });
+            assert!(points >= POINTS_MIN, "only {points} points");
+        }
     }
 }
 
 #[test]
 fn a_daemon_cut_off_at_any_call_has_lost_nothing_it_acknowledged() {
     let disk = Disk::new();
-    let points = at_every_point(|fault| {
-        let context = home_on(&disk);
-        let mut daemon = Daemon::start(fault, &context);
-        let acknowledged = daemon.make_changes();
-        disk.lose_power();
-        let survived = acknowledged == CHANGES.len() && !daemon.has_ended();
-        drop(daemon);
-        start_again(&disk, &context);
-        assert_recovers(&context, acknowledged, fault);
-        survived
-    });
-    assert!(points >= POINTS_MIN, "only {points} points");
+    for kept in [WATCHERS, DIRECTORY] {
+        let points = at_every_point(|fault| {
+            let context = home_on(&disk, &kept);
+            let mut daemon = Daemon::start(fault, &context);
+            let acknowledged = daemon.make_changes(&kept);
+            disk.lose_power();
+            let survived = acknowledged == kept.changes.len() && !daemon.has_ended();
+            drop(daemon);
+            start_again(&disk, &context);
+            kept.assert_recovers(&context, acknowledged, fault);
+            survived
+        });
+        assert!(points >= POINTS_MIN, "only {points} points");
+    }
 }
 
 #[test]
@@ -182,7 +133,7 @@ fn what_is_damaged_is_kept_before_it_is_replaced_whenever_the_power_goes() {
     const DAMAGE: &[u8] = b"garbage";
     let disk = Disk::new();
     let points = at_every_point(|fault| {
-        let context = home_on(&disk);
+        let context = home_on(&disk, &WATCHERS);
         let mut file = File::create(context.registry()).expect("own file");
         file.write_all(DAMAGE).and_then(|()| file.sync_all()).expect("own file");
         drop(file);
@@ -236,11 +187,11 @@ impl<'a> Daemon<'a> {
     }
 
     /// Makes the changes one after the other, until one is not answered; so many were.
-    fn make_changes(&self) -> usize {
+    fn make_changes(&self, kept: &Kept) -> usize {
         let Ok(stream) = UnixStream::connect(self.context.paths().socket()) else { return 0 };
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
         let mut answers = BufReader::new(&stream);
-        let unanswered = CHANGES.iter().position(|change| {
+        let unanswered = kept.changes.iter().position(|change| {
             let (method, params) = (change.method, (change.params)());
             let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             // Whoever is killed neither reads nor answers.
@@ -250,7 +201,7 @@ impl<'a> Daemon<'a> {
             assert!(!line.contains("error"), "{line}");
             !line.ends_with('\n')
         });
-        unanswered.unwrap_or(CHANGES.len())
+        unanswered.unwrap_or(kept.changes.len())
     }
 }
 

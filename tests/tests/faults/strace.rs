@@ -8,13 +8,15 @@ use argus_tests::{Run, TestContext, executables, signal_process};
 use rustix::process::Signal;
 
 /// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
-const COMMIT_CALLS: [&str; 10] = [
+const COMMIT_CALLS: [&str; 12] = [
     "write",
     "fsync",
     "flock",
     "fchmod",
     "linkat",
+    "mkdir",
     "unlink",
+    "unlinkat",
     "rename",
     "renameat",
     "renameat2",
@@ -23,10 +25,11 @@ const COMMIT_CALLS: [&str; 10] = [
 /// More of one call than a change can need: the loops end when no fault strikes any more.
 const CALLS_MAX: usize = 100;
 
-/// What belongs in a home.
-const BELONGING: [&str; 2] = ["registry.json", "registry.json.d"];
-/// What belongs in a folder of locks.
-pub(crate) const KNOWN: [&str; 8] = [
+/// What belongs in a home, and in each folder of locks.
+const BELONGING: [&str; 5] =
+    ["config.yaml", "jobs.json", "jobs.json.d", "registry.json", "registry.json.d"];
+pub(crate) const KNOWN: [&str; 11] = [
+    "aggregate.json",
     "argusd.log",
     "argusd.sock",
     "endpoint.json",
@@ -34,6 +37,8 @@ pub(crate) const KNOWN: [&str; 8] = [
     // The lockfile's own file, kept for the next time.
     "lockfile.new",
     "owner.lock",
+    "records",
+    "records.new",
     "spawn.lock",
     "write.lock",
 ];
@@ -100,6 +105,30 @@ impl Drop for Attached {
     }
 }
 
+/// The threads of a process that call themselves so.
+pub(crate) fn threads(pid: u32, name: &str) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let paths = tasks.filter_map(|task| Some(task.ok()?.path()));
+    let named = paths.filter(|task| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    });
+    named.filter_map(|task| task.file_name()?.to_str()?.parse().ok()).collect()
+}
+
+/// How often a program makes each of some calls until it ends, those that are counted together
+/// taken together.
+pub(crate) fn calls_made(context: &TestContext, calls: &str, arguments: &[&str]) -> usize {
+    let log = tempfile::NamedTempFile::new().expect("a file can be made");
+    let mut strace = Command::new("strace");
+    context.prepare(&mut strace);
+    strace.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e", "signal=none", "-o"]);
+    strace.arg(log.path()).arg(&executables().argus).args(arguments);
+    let run = Run::from(strace.output().expect("strace is installed"));
+    assert_eq!(run.code, 0, "{run:?}");
+    let log = std::fs::read_to_string(log.path()).expect("own file");
+    log.lines().filter(|line| !line.contains("resumed>")).count()
+}
+
 /// Lets `change`, which tells whether it got through, be killed at every point until none is left.
 /// Counts the points.
 pub(crate) fn at_every_point(mut change: impl FnMut(&Fault) -> bool) -> usize {
@@ -122,9 +151,21 @@ pub(crate) fn assert_no_debris(context: &TestContext) {
 
 /// What is in a home beside what belongs there.
 pub(crate) fn debris(context: &TestContext) -> Vec<String> {
-    assert!(BELONGING.iter().all(|name| context.home().join(name).exists()), "{BELONGING:?}");
-    let in_folder = strays(&context.paths().folder(), &KNOWN);
-    strays(context.home(), &BELONGING).into_iter().chain(in_folder).collect()
+    let home = strays(context.home(), &[]);
+    let folders: Vec<_> = home.iter().filter(|name| name.ends_with(".d")).cloned().collect();
+    assert!(!folders.is_empty(), "{home:?}");
+    let mut debris: Vec<String> =
+        home.into_iter().filter(|name| !BELONGING.contains(&&**name)).collect();
+    for folder in folders {
+        let folder = context.home().join(folder);
+        debris.extend(strays(&folder, &KNOWN));
+        // The files of records are made in the one, and are in the other.
+        let (unfinished, records) = (folder.join("records.new"), folder.join("records"));
+        debris.extend(unfinished.exists().then(|| strays(&unfinished, &[])).into_iter().flatten());
+        let records = records.exists().then(|| strays(&records, &[])).into_iter().flatten();
+        debris.extend(records.filter(|name| !name.ends_with(".json")));
+    }
+    debris
 }
 
 /// What is in a folder beside what is known.
