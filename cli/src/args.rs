@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 }
 
 /// Options that every verb takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The registry [default: $ARGUS_REGISTRY_PATH, $ARGUS_HOME/registry.json or

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let output = Output { json: cli.global.json };
+    let (global, output) = (cli.global.clone(), Output { json: cli.global.json });
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
-        Err(error) => output.error(&error),
+        Err(error) => output.error(&typed::helpful(error, &global)),
     }
 }
 

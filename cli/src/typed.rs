@@ -1,6 +1,11 @@
 //! Commands that an error or a finding names, to be typed as they are.
 
+use argus_client::{Code, Error};
+use argus_config::Config;
+pub(crate) use argus_proto::shell::quoted;
 use argus_store::{Paths, locate_registry};
+
+use crate::args::Global;
 
 /// What is typed for this registry: its path as well, unless it is the one that is meant anyway.
 pub(crate) fn argus(paths: &Paths) -> String {
@@ -11,13 +16,70 @@ pub(crate) fn argus(paths: &Paths) -> String {
     }
 }
 
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%=,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+/// The verbs that are about one collection.
+const OF_A_COLLECTION: [&str; 14] = [
+    "announce",
+    "doctor",
+    "edit",
+    "events",
+    "get",
+    "heartbeat",
+    "ls",
+    "patch",
+    "prune",
+    "put",
+    "resolve",
+    "rm",
+    "top",
+    "wait",
+];
+
+/// An error with its help as it is to be typed here: about the registry and the collection that this call
+/// was about.
+pub(crate) fn helpful(error: Error, global: &Global) -> Error {
+    let error = match error.code {
+        Code::Usage if error.message.starts_with("there is no collection ") => {
+            about_settings(error, global)
+        }
+        _ => error,
+    };
+    let hint = error.hint.as_deref().map(|hint| typed_here(hint, global));
+    Error { hint, ..error }
+}
+
+/// A name that is unknown is often one that could not be read.
+fn about_settings(error: Error, global: &Global) -> Error {
+    let registry = locate_registry(global.registry.as_deref()).and_then(|path| Paths::new(&path));
+    let Ok(registry) = registry else { return error };
+    let path = argus_config::locate(registry.registry());
+    match Config::read(&path, registry.registry()) {
+        Ok(_) => error,
+        Err(_) => {
+            let message = format!("{}, and {} cannot be used", error.message, path.display());
+            Error { message, ..error }.hint("argus config check")
+        }
     }
+}
+
+fn typed_here(hint: &str, global: &Global) -> String {
+    let Some(at) = hint.find("argus ").filter(|at| *at == 0 || hint[..*at].ends_with(' ')) else {
+        return hint.to_owned();
+    };
+    let (before, command) = hint.split_at(at);
+    let command = command.trim_start_matches("argus ");
+    let verb = command.split([' ', ':']).next().unwrap_or_default();
+    let mut options = String::new();
+    if let Some(registry) = &global.registry
+        && !command.contains("--registry")
+    {
+        options += &format!("--registry {} ", quoted(&registry.to_string_lossy()));
+    }
+    if let Some(collection) = &global.collection
+        && OF_A_COLLECTION.contains(&verb)
+    {
+        options += &format!("-c {} ", quoted(collection));
+    }
+    format!("{before}argus {options}{command}")
 }
 
 #[cfg(test)]
@@ -25,16 +87,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_means_the_same_to_a_shell() {
+    fn a_help_is_about_what_the_call_was_about() {
+        let global = |registry: Option<&str>, collection: Option<&str>| Global {
+            registry: registry.map(Into::into),
+            collection: collection.map(str::to_owned),
+            ..Global::default()
+        };
         let rows = [
-            ("/home/me/registry.json", "/home/me/registry.json"),
-            ("a b", "'a b'"),
-            ("$(x)", "'$(x)'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
+            ("argus get a", None, None, "argus get a"),
+            ("argus get a", None, Some("jobs"), "argus -c jobs get a"),
+            (
+                "read it again: argus get a",
+                Some("/a b"),
+                Some("jobs"),
+                "read it again: argus --registry '/a b' -c jobs get a",
+            ),
+            ("argus daemon start", None, Some("jobs"), "argus daemon start"),
+            ("ls -ld /tmp/argus x", None, Some("jobs"), "ls -ld /tmp/argus x"),
+            ("argus -c jobs get a", None, Some("jobs"), "argus -c jobs get a"),
         ];
-        for (word, expected) in rows {
-            assert_eq!(quoted(word), expected);
+        for (hint, registry, collection, expected) in rows {
+            assert_eq!(typed_here(hint, &global(registry, collection)), expected);
         }
     }
 }

@@ -235,6 +235,7 @@ impl Client {
             Err(error) if self.inner.options.mode == Mode::DaemonOnly => Err(error),
             Err(error) => {
                 let mut warnings = self.look().await?;
+                warnings.extend(self.take_notices());
                 // That none is running is no warning; that one does not answer is.
                 if error.code != Code::Unreachable {
                     warnings.push(Warning { code: error.code, message: error.message });

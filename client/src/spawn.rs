@@ -110,7 +110,12 @@ async fn start(
     deadline: Instant,
 ) -> Result<()> {
     let executable = executable.map_or_else(daemon_executable, |path| Ok(path.to_owned()))?;
-    let mut child = Command::new(&executable)
+    let mut command = Command::new(&executable);
+    if let Some(config) = std::env::var_os("ARGUS_CONFIG").filter(|config| !config.is_empty()) {
+        // It is started in another folder.
+        command.env("ARGUS_CONFIG", std::path::absolute(&config).unwrap_or(config.into()));
+    }
+    let mut child = command
         .args(arguments)
         .arg("--detached")
         .arg("--registry")

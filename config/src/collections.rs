@@ -47,7 +47,7 @@ pub(crate) fn read(
         let place = all.iter().position(|collection| collection.name == member.name);
         let mut collection = match place {
             Some(place) => Collection::clone(&all[place]),
-            None => Collection::new(member.name),
+            None => Collection { is_strict: false, ..Collection::new(member.name) },
         };
         let section = member.section(&KEYS);
         if let Some(schema) = read_collection(member, &section, &mut collection, reading) {
@@ -151,6 +151,8 @@ fn read_file_name(setting: &Setting<'_>, reading: &Reading<'_>) -> Option<String
         "ends as the files do that argus keeps beside a collection's"
     } else if is(reading.registry) {
         "is the registry itself"
+    } else if lower == "tasks.json" {
+        "is argus' own collection of tasks"
     } else if is(reading.path) || lower == "config.yaml" {
         "is the file of these settings"
     } else {
@@ -206,23 +208,24 @@ fn read_id(setting: &Setting<'_>) -> Option<String> {
 /// that process ends: what is always there is none of a process.
 fn check_processes(section: &Section<'_>, collection: &mut Collection) {
     let Some(ttl) = section.get("ttl") else { return };
+    let about = |name: &str| section.get(name).unwrap_or(ttl);
     let key = collection.name_key.get_or_insert_with(|| PROCESS_NAME_KEY.to_owned());
     if key != PROCESS_NAME_KEY {
-        section.get("name_key").unwrap_or(ttl).refuse_with(
-            format!("must be `{PROCESS_NAME_KEY}` where there is a `ttl`, and is `{key}`"),
+        about("name_key").refuse_with(
+            format!("does not go together: with a `ttl` the `name_key` is `{PROCESS_NAME_KEY}`, and it is `{key}`"),
             "a record with heartbeats is one of a process, which repeats its id as `id`",
         );
     }
     let help = "a record with heartbeats goes when its process ends; leave out one of the two";
     if !collection.protected.is_empty() {
-        section.get("protected").unwrap_or(ttl).refuse_with("cannot go with `ttl`", help);
+        about("protected").refuse_with("does not go together: `protected` and `ttl`", help);
     }
     let has_defaults = match section.get("defaults") {
         Some(given) => matches!(&given.node.content, Content::Map(map) if !map.is_empty()),
         None => !collection.defaults.is_empty(),
     };
     if has_defaults {
-        section.get("defaults").unwrap_or(ttl).refuse_with("cannot go with `ttl`", help);
+        about("defaults").refuse_with("does not go together: `defaults` and `ttl`", help);
     }
 }
 

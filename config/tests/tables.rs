@@ -267,18 +267,18 @@ const WRONG: &[(&str, &[Expected], By)] = &[
         &[(
             "1:41",
             "collections.jobs.name_key",
-            "must be `id` where there is a `ttl`, and is `name`",
+            "does not go together: with a `ttl` the `name_key` is `id`, and it is `name`",
         )],
         ParserOnly,
     ),
     (
         "collections: {jobs: {ttl: 5s, protected: [a]}}",
-        &[("1:42", "collections.jobs.protected", "cannot go with `ttl`")],
+        &[("1:42", "collections.jobs.protected", "does not go together: `protected` and `ttl`")],
         ParserOnly,
     ),
     (
         "collections: {jobs: {ttl: 5s, defaults: {a: {host: h, port: 0, pid: 1, startedAt: 1, updatedAt: 1}}}}",
-        &[("1:41", "collections.jobs.defaults", "cannot go with `ttl`")],
+        &[("1:41", "collections.jobs.defaults", "does not go together: `defaults` and `ttl`")],
         ParserOnly,
     ),
     (

@@ -167,7 +167,7 @@ fn look(file: &mut RegistryFile, base: &Document) -> Done {
 /// Replaces a damaged file by what there is in its place.
 fn mend(file: &mut RegistryFile, base: &Document) -> Done {
     let mut done = Done::nothing();
-    match file.mend(SHORT_LOCK_WAIT) {
+    match file.mend_if_anything_is_left(SHORT_LOCK_WAIT) {
         Ok(_) => {
             done.document = file.known().cloned();
             let document = done.document.as_ref();

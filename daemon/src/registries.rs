@@ -26,6 +26,8 @@ pub(crate) struct Registries {
 struct State {
     described: Described,
     open: BTreeMap<String, Registry>,
+    /// How far those that have ended had come: what comes after them has to be told from it.
+    revisions: BTreeMap<String, u64>,
 }
 
 /// What the settings say about files.
@@ -75,7 +77,9 @@ impl Described {
 impl Registries {
     /// Opens the first of them, the registry itself, and those that have to be looked after.
     pub(crate) fn start(config: &Config, paths: Paths, shared: Shared) -> Result<Self> {
-        let state = State { described: Described::by(config), open: BTreeMap::new() };
+        let described = Described::by(config);
+        let (open, revisions) = (BTreeMap::new(), BTreeMap::new());
+        let state = State { described, open, revisions };
         let registries = Registries { paths, shared, state: Mutex::new(state) };
         registries.registry(None)?;
         registries.open_unasked();
@@ -93,7 +97,9 @@ impl Registries {
             return Ok(registry.clone());
         }
         let file = state.described.file(&self.paths, &collection)?;
-        let started = Registry::start(file, collection.clone(), self.shared.clone());
+        // One more than was ever told: who knows an older one gets everything anew.
+        let first = state.revisions.get(&collection.name).map_or(0, |last| last + 1);
+        let started = Registry::start(file, collection.clone(), self.shared.clone(), first);
         let registry = started.map_err(|error| {
             Error::new(Code::Io, format!("cannot open {}: {error}", collection.name))
         })?;
@@ -108,6 +114,10 @@ impl Registries {
             registry.describe(file, collection).await;
         }
         join_all(ended.iter().map(Registry::finish)).await;
+        for registry in &ended {
+            let revision = registry.snapshot().revision;
+            self.state().revisions.insert(registry.name.to_string(), revision);
+        }
         // Those who follow one of these look when anything changes.
         self.shared.pulse.changes.send_replace(());
         self.open_unasked();
@@ -116,7 +126,7 @@ impl Registries {
     fn note(&self, now: Described) -> Differences {
         let mut state = self.state();
         let before = std::mem::replace(&mut state.described, now);
-        let State { described, open } = &mut *state;
+        let State { described, open, .. } = &mut *state;
         let mut differences = Differences::default();
         open.retain(|name, registry| {
             let Ok(collection) = described.catalog.named(Some(name)) else {

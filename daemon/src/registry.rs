@@ -70,6 +70,7 @@ impl Registry {
         mut file: RegistryFile,
         collection: Arc<Collection>,
         shared: Shared,
+        first_revision: u64,
     ) -> std::io::Result<Self> {
         let (document, problem) = match file.reload() {
             Ok(document) => (document, None),
@@ -85,7 +86,8 @@ impl Registry {
         let path = path_of(&file);
         let name = collection.name.as_str().into();
         let jobs = commit::start(file, collection.clone(), messages.clone())?;
-        let snapshot = Snapshot::new(collection.clone(), path, document, problem);
+        let mut snapshot = Snapshot::new(collection.clone(), path, document, problem);
+        snapshot.revision = first_revision;
         snapshot.warnings().iter().for_each(|warning| tracing::warn!("{}", warning.message));
         let (publisher, snapshots) = watch::channel(Arc::new(snapshot));
         let vigil =

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) config: Arc<Config>,
     /// What is wrong with the file, which then says something else.
     problem: Option<Error>,
+    /// Whether it has been right since this daemon started.
+    was_right: bool,
 }
 
 impl Settings {
@@ -35,14 +37,18 @@ impl Settings {
             0 => String::new(),
             others => format!(" (and {others} more)"),
         };
-        let instead = "going on with the last settings that were right; see: argus config check";
+        let instead = match self.was_right {
+            true => "going on with the last settings that were right; see: argus config check",
+            false => "going on with the defaults; see: argus config check",
+        };
         Some(Warning { code: problem.code, message: format!("{first}{more}; {instead}") })
     }
 
-    fn of(loader: &Loader) -> Self {
+    fn of(loader: &Loader, was_right: bool) -> Self {
         Settings {
             config: loader.current().clone(),
             problem: loader.problem().cloned().map(Error::from),
+            was_right: was_right || loader.problem().is_none(),
         }
     }
 }
@@ -51,12 +57,13 @@ impl Settings {
 pub(crate) fn start(paths: &Paths) -> std::io::Result<watch::Receiver<Settings>> {
     let registry = paths.registry();
     let mut loader = Loader::new(argus_config::locate(registry), registry.to_owned());
-    let (publisher, settings) = watch::channel(Settings::of(&loader));
+    let (publisher, settings) = watch::channel(Settings::of(&loader, false));
     std::thread::Builder::new().name("settings".into()).spawn(move || {
         while !publisher.is_closed() {
             std::thread::sleep(LOOK_EVERY);
             if loader.look() {
-                publisher.send_replace(Settings::of(&loader));
+                let was_right = publisher.borrow().was_right;
+                publisher.send_replace(Settings::of(&loader, was_right));
             }
         }
     })?;

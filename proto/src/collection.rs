@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Code, Error, Result};
 use crate::limits::WATCHER_TTL;
 use crate::schema::Schema;
+use crate::shell::quoted;
 
 /// The description of a collection: a named map of JSON records in one JSON file.
 ///
@@ -18,6 +19,9 @@ pub struct Collection {
     pub file: Option<String>,
     /// The newest file format that is understood.
     pub version: u64,
+    /// Whether a file without `version` and without the map is none of this collection; else it is one
+    /// that has no records yet, beside whatever another program keeps there.
+    pub is_strict: bool,
     /// The key of the map in the file.
     pub records_key: String,
     /// The key of a record that repeats its id, if there is one.
@@ -102,6 +106,7 @@ impl Collection {
             name: name.to_owned(),
             file: Some(format!("{name}.json")),
             version: 1,
+            is_strict: true,
             records_key: name.to_owned(),
             name_key: None,
             ttl: None,
@@ -118,6 +123,17 @@ impl Collection {
         }
     }
 
+    /// Refuses to remove a record that is always there.
+    pub(crate) fn check_not_default(&self, id: &str) -> Result<()> {
+        if !self.defaults.iter().any(|(default, _)| default == id) {
+            return Ok(());
+        }
+        let message = format!("`{id}` is always there in {}, and cannot be removed", self.name);
+        Err(Error::new(Code::Conflict, message)
+            .hint(format!("argus put {} JSON", quoted(id)))
+            .details(serde_json::json!({ "id": id, "default": true })))
+    }
+
     /// Refuses to replace or remove a record that has to stay.
     pub(crate) fn check_not_protected(&self, id: &str) -> Result<()> {
         if !self.protected.iter().any(|protected| protected == id) {
@@ -125,7 +141,7 @@ impl Collection {
         }
         let message = format!("`{id}` in {} can be neither removed nor replaced", self.name);
         Err(Error::new(Code::Conflict, message)
-            .hint(format!("argus patch -c {} {id} JSON", self.name))
+            .hint(format!("argus patch {} JSON", quoted(id)))
             .details(serde_json::json!({ "id": id, "protected": true })))
     }
 }

@@ -127,10 +127,13 @@ impl Document {
         let object = Object::parse_at_any_depth(text)?;
         check_version(&object, collection)?;
 
-        let records_text = object.get(&collection.records_key).filter(|text| text.starts_with('{'));
-        let Some(records_text) = records_text else {
-            let key = &collection.records_key;
-            return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
+        let records_text = match object.get(&collection.records_key) {
+            Some(text) if text.starts_with('{') => text,
+            None if !collection.is_strict => "{}",
+            _ => {
+                let key = &collection.records_key;
+                return Err(Unreadable::NotARegistry(format!("`{key}` is not an object")));
+            }
         };
         let mut records = Records::new(Style::of(marked, collection));
         let mut duplicates = repeated_keys(text)?;
@@ -149,6 +152,9 @@ impl Document {
                 updated_at = parse_updated_at(value)?;
             }
             top.push((quoted.to_owned(), slot));
+        }
+        if !top.iter().any(|(_, slot)| *slot == Slot::Records) {
+            top.push((crate::json::string(&collection.records_key), Slot::Records));
         }
         if collection.updated_at_key.is_some() && !top.iter().any(|(_, s)| *s == Slot::UpdatedAt) {
             return Err(Unreadable::NotARegistry("`updatedAt` is missing".into()));
@@ -351,18 +357,20 @@ fn repeated_keys(text: &str) -> Result<Vec<String>, JsonError> {
 }
 
 fn check_version(object: &Object, collection: &Collection) -> Result<(), Unreadable> {
-    let Some(text) = object.get("version") else {
-        return Err(Unreadable::NotARegistry("`version` is missing".into()));
-    };
-    match serde_json::from_str::<serde_json::Number>(text).ok().and_then(|n| n.as_f64()) {
-        Some(version) if version == collection.version as f64 => Ok(()),
-        Some(version) if version > collection.version as f64 => {
+    let text = object.get("version");
+    let number = text.and_then(|text| serde_json::from_str::<serde_json::Number>(text).ok());
+    match (number.and_then(|number| number.as_f64()), text) {
+        (Some(version), _) if version == collection.version as f64 => Ok(()),
+        (Some(version), Some(text)) if version > collection.version as f64 => {
             Err(Unreadable::UnsupportedVersion {
                 found: text.to_owned(),
                 understood: collection.version,
             })
         }
-        _ => Err(Unreadable::NotARegistry(format!("`version` is {text}"))),
+        // Another program's file, which says nothing of this, or something else by it.
+        (None, _) if !collection.is_strict => Ok(()),
+        (_, None) => Err(Unreadable::NotARegistry("`version` is missing".into())),
+        (_, Some(text)) => Err(Unreadable::NotARegistry(format!("`version` is {text}"))),
     }
 }
 
@@ -460,6 +468,23 @@ mod tests {
         let rendered = document.render().len();
         let known = document.records.file_bytes();
         assert!(rendered - known < 200, "{rendered} {known}");
+    }
+
+    #[test]
+    fn a_file_of_another_program_may_have_no_records_yet() {
+        let jobs = Collection { is_strict: false, ..Collection::new("jobs") };
+        let rows = [
+            ("{}", r#"{"jobs":{}}"#),
+            (r#"{"name":"x","version":"1.0"}"#, r#"{"name":"x","version":"1.0","jobs":{}}"#),
+            (r#"{"jobs":{"a":1},"z":2}"#, r#"{"jobs":{"a":1},"z":2}"#),
+        ];
+        for (text, expected) in rows {
+            let document = Document::parse(text.as_bytes(), &jobs).expect("readable");
+            assert_eq!(document.render(), expected);
+        }
+        for text in ["[]", r#"{"jobs":[]}"#, r#"{"jobs":null}"#, r#"{"version":2,"jobs":{}}"#] {
+            assert!(Document::parse(text.as_bytes(), &jobs).is_err(), "{text}");
+        }
     }
 
     #[test]

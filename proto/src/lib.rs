@@ -25,6 +25,7 @@ pub mod record;
 pub mod record_file;
 pub mod records;
 pub mod schema;
+pub mod shell;
 pub mod style;
 pub mod wire;
 

@@ -2,6 +2,7 @@
 
 use crate::collection::Collection;
 use crate::error::{Code, Error, Result};
+use crate::shell::quoted;
 
 /// What has to be true of a record for it to be changed.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ impl<'a> Precondition<'a> {
             (Precondition::Absent, Some(_)) => (format!("there is a record `{id}` already"), None),
         };
         let hint = match etag {
-            Some(_) => format!("read it again: argus get {id}"),
+            Some(_) => format!("read it again: argus get {}", quoted(id)),
             None => "argus ls".to_owned(),
         };
         Err(Error::new(Code::Conflict, message).hint(hint).details(serde_json::json!({

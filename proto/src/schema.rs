@@ -13,6 +13,10 @@ use jsonschema::Validator;
 
 use crate::error::{Code, Error, Result};
 
+/// The most of a problem's text that is told.
+#[cfg(feature = "schema")]
+const PROBLEM_CHARS_MAX: usize = 500;
+
 /// A schema that can be checked.
 pub struct Schema {
     text: Cow<'static, str>,
@@ -71,7 +75,9 @@ impl Schema {
         if let jsonschema::error::ValidationErrorKind::Required { property } = error.kind() {
             path.extend(property.as_str().map(str::to_owned));
         }
-        let (path, problem) = (path.join("."), error.to_string());
+        let path = path.join(".");
+        // It may repeat a whole record.
+        let problem: String = error.to_string().chars().take(PROBLEM_CHARS_MAX).collect();
         let rule = error.schema_path().to_string();
         let error = Error::new(Code::Invalid, format!("the record cannot be used: {problem}"));
         Err(error

@@ -25,6 +25,18 @@ impl LastGood {
         LastGood { fresh, path }
     }
 
+    /// Of a content that other programs may write into in place, where what they made of it is compared
+    /// with this. It is not synced: without it nothing is lost, but that what they removed may come back.
+    pub(crate) fn copy(from: &Path, paths: &Paths) -> Self {
+        let path = paths.last_good();
+        let fresh = path.with_extension("json.new");
+        let _ = fs::remove_file(&fresh);
+        if fs::copy(from, &fresh).is_err() {
+            let _ = fs::remove_file(&fresh);
+        }
+        LastGood { fresh, path }
+    }
+
     pub(crate) fn publish(&self) {
         let _ = fs::rename(&self.fresh, &self.path);
     }

@@ -254,6 +254,29 @@ impl RegistryFile {
     /// # Errors
     /// As [`RegistryFile::update`].
     pub fn mend(&mut self, wait: Duration) -> StoreResult<Committed> {
+        self.mend_unless(wait, |_| false)
+    }
+
+    /// The same, for who was not asked to: a file in whose place there is nothing is left as it is. It may
+    /// be another program's, which was described wrongly.
+    ///
+    /// # Errors
+    /// As [`RegistryFile::update`], and what is wrong with the file.
+    pub fn mend_if_anything_is_left(&mut self, wait: Duration) -> StoreResult<Committed> {
+        self.mend_unless(wait, |source| source == Source::Empty)
+    }
+
+    fn mend_unless(
+        &mut self,
+        wait: Duration,
+        is_useless: impl Fn(Source) -> bool,
+    ) -> StoreResult<Committed> {
+        if let Ok(Reading { problem: Some((problem, source)), .. }) = self.read()
+            && is_useless(source)
+        {
+            let path = self.paths.registry().to_owned();
+            return Err(StoreError::Unreadable { path, source: problem });
+        }
         struct AsItWas;
         impl Transaction for AsItWas {
             fn apply(&mut self, document: &Document) -> Option<Document> {
@@ -550,7 +573,7 @@ impl RegistryFile {
             // What another program has written comes first.
             return Ok(());
         }
-        let last_good = LastGood::link(prepared.path(), &self.paths);
+        let last_good = LastGood::copy(prepared.path(), &self.paths);
         let written = prepared.stamp();
         let file = prepared.publish()?;
         last_good.publish();

@@ -182,17 +182,16 @@ fn settings(evidence: &Evidence) -> Vec<Finding> {
     wrong.chain(unused).collect()
 }
 
-fn too_open(evidence: &Evidence) -> Option<Finding> {
-    let (mode, most) = evidence.too_open?;
-    let (path, typed) = (evidence.registry.display(), quoted(&evidence.registry.to_string_lossy()));
-    let finding = Finding::new(Severity::Warning, "file-too-open", path)
-        .says(format!(
-            "{} has mode {mode:04o}, and {most:04o} is the most that is allowed; \
-             the next change closes it",
-            file_name(&evidence.registry)
-        ))
-        .help(format!("chmod {most:04o} {typed}"));
-    Some(finding)
+fn too_open(evidence: &Evidence) -> impl Iterator<Item = Finding> {
+    evidence.too_open.iter().map(|(path, mode, most)| {
+        Finding::new(Severity::Warning, "file-too-open", path.display())
+            .says(format!(
+                "{} has mode {mode:04o}, and {most:04o} is the most that is allowed; \
+                 the next change closes it",
+                file_name(path)
+            ))
+            .help(format!("chmod {most:04o} {}", quoted(&path.to_string_lossy())))
+    })
 }
 
 fn file(evidence: &Evidence) -> Option<Finding> {
@@ -351,7 +350,11 @@ fn serving(report: &StatusReport, evidence: &Evidence) -> Vec<Finding> {
     }
     // What is wrong with the file has been seen there; what was, is told by what it left.
     let of_the_file = [Code::Corrupt, Code::UnsupportedVersion];
-    for warning in report.warnings.iter().filter(|warning| !of_the_file.contains(&warning.code)) {
+    let of_settings = evidence.settings.path.to_string_lossy();
+    let others = report.warnings.iter().filter(|warning| {
+        !of_the_file.contains(&warning.code) && !warning.message.starts_with(&*of_settings)
+    });
+    for warning in others {
         findings.push(
             finding(Severity::Warning, "daemon-cannot-write")
                 .says(format!("argusd: {}", warning.message))

@@ -14,8 +14,9 @@ use argus_store::survey::Obstacle;
 #[derive(Debug, Clone)]
 pub(crate) struct Evidence {
     pub(crate) settings: Settings,
-    /// The mode of the file, and what it may be at most, where it is open to more people.
-    pub(crate) too_open: Option<(u32, u32)>,
+    /// The files of any collection that are open to more people than they may be, each with its mode and
+    /// with the most that it may have.
+    pub(crate) too_open: Vec<(PathBuf, u32, u32)>,
     /// The registry's file.
     pub(crate) registry: PathBuf,
     /// How a verb for this registry is begun: `argus`, with `--registry` where that is needed.

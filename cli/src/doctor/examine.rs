@@ -1,11 +1,14 @@
 //! Looking at everything, once. Starts nothing, waits for no lock and writes nothing.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use argus_client::{Client, Code, Error, Mode, Probe, Result};
+use argus_client::{Client, Code, Mode, Probe, Result};
 use argus_config::Config;
 use argus_presence::{ThisMachine, clock, is_stopped};
+use argus_proto::collection::{Catalog, Collection};
 use argus_proto::presence::state;
 use argus_proto::process::Machine;
 use argus_store::kernel_lock::{self, WRITE_LOCK};
@@ -41,10 +44,10 @@ pub(crate) async fn examine(client: &Client) -> Result<Evidence> {
         record: record.clone(),
         state: state(record, description.ttl, now, &ThisMachine),
     };
-    let settings = settings(paths);
+    let (settings, config) = settings(paths);
     Ok(Evidence {
+        too_open: too_open(paths, &config.collections),
         settings,
-        too_open: survey::too_open(file_paths, description.mode),
         registry: file_paths.registry().to_owned(),
         argus: argus(paths),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -67,11 +70,24 @@ pub(crate) async fn examine(client: &Client) -> Result<Evidence> {
     })
 }
 
-fn settings(paths: &Paths) -> Settings {
+fn too_open(paths: &Paths, collections: &Catalog) -> Vec<(PathBuf, u32, u32)> {
+    let too_open = |collection: &Arc<Collection>| {
+        let paths = paths.beside_registry(collection.file.as_deref()).ok()?;
+        let (mode, most) = survey::too_open(&paths, collection.mode)?;
+        Some((paths.registry().to_owned(), mode, most))
+    };
+    collections.iter().filter_map(too_open).collect()
+}
+
+fn settings(paths: &Paths) -> (Settings, Config) {
     let path = argus_config::locate(paths.registry());
     let read = Config::read(&path, paths.registry());
     let notices = read.as_ref().map_or_else(|_| Vec::new(), Config::notices);
-    Settings { path, problem: read.err().map(Error::from), notices }
+    let (config, problem) = match read {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(error.into())),
+    };
+    (Settings { path, problem, notices }, config)
 }
 
 fn read(file: &RegistryFile, daemon: &Probe) -> (File, Option<Reading>) {

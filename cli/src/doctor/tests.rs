@@ -25,7 +25,7 @@ fn sound() -> Evidence {
             problem: None,
             notices: Vec::new(),
         },
-        too_open: None,
+        too_open: Vec::new(),
         registry: "/home/me/.argus/registry.json".into(),
         argus: "argus".into(),
         version: "0.2.0".into(),

@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::json::{JsonText, Object};
 use crate::precondition::{Precondition, check_document};
 use crate::record::check_size;
+use crate::shell::quoted;
 
 /// Changes a record by a merge patch (RFC 7396).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
@@ -42,14 +43,14 @@ impl Patch {
         let mut record = match &existing {
             Some(record) => Object::parse(record.text()).map_err(|_| {
                 let message = format!("`{}` is damaged: there is no object to patch", self.id);
-                Error::new(Code::Conflict, message).hint(format!("argus put {} JSON", self.id))
+                Error::new(Code::Conflict, message)
+                    .hint(format!("argus put {} JSON", quoted(&self.id)))
             })?,
             None if self.if_absent => Object::default(),
             None => {
                 let name = &step.context.collection.name;
-                return Err(
-                    Error::not_found(name, &self.id).hint(format!("argus put {} JSON", self.id))
-                );
+                return Err(Error::not_found(name, &self.id)
+                    .hint(format!("argus put {} JSON", quoted(&self.id))));
             }
         };
         record
@@ -101,7 +102,7 @@ impl PatchDocument {
 fn check_free(key: &str, collection: &Collection) -> Result<()> {
     let name = &collection.name;
     let (problem, hint) = if key == collection.records_key {
-        ("holds the records", format!("argus patch -c {name} ID JSON"))
+        ("holds the records", "argus patch ID JSON".to_owned())
     } else if key == "version" || collection.updated_at_key.as_deref() == Some(key) {
         ("is kept by argus itself", format!("leave `{key}` out"))
     } else {

@@ -52,7 +52,9 @@ impl Put {
     pub(crate) fn apply(&self, step: &mut Step<'_>) -> Result<Written> {
         let precondition = Precondition::of(self.if_match.as_deref(), self.if_absent)?;
         let existing = found(step, &self.id, &self.value, precondition)?;
-        step.context.collection.check_not_protected(&self.id)?;
+        if existing.is_some() {
+            step.context.collection.check_not_protected(&self.id)?;
+        }
         let object = object(&self.value)?;
         write(step, &self.id, object, existing.as_deref(), Reason::Put)
     }

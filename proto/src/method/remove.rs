@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Reason, Step, belongs_to, belongs_to_another};
 use crate::error::{Code, Error, Result};
 use crate::precondition::Precondition;
+use crate::shell::quoted;
 
 /// Removes a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]
@@ -37,6 +38,7 @@ impl Remove {
             return Ok(Removed { removed: false });
         };
         step.context.collection.check_not_protected(&self.id)?;
+        step.context.collection.check_not_default(&self.id)?;
         match (self.pid, record.watcher()) {
             (Some(pid), Some(watcher)) => {
                 let process = step.context.machine.identify(pid);
@@ -50,7 +52,7 @@ impl Remove {
                     Code::Conflict,
                     format!("`{id}` does not tell whose it is, so not that it is process {pid}'s"),
                 )
-                .hint(format!("argus rm {id}")));
+                .hint(format!("argus rm {}", quoted(id))));
             }
             (None, _) => {}
         }

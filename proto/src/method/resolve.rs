@@ -63,6 +63,10 @@ impl Resolve {
     /// Goes as far as the document leads.
     pub fn start(&self, document: &Document, context: Context<'_>) -> Result<Resolution> {
         let collection = &context.collection.name;
+        if context.collection.ttl.is_none() {
+            let message = format!("no process stands behind a record of {collection}");
+            return Err(Error::new(Code::Usage, message).hint("argus get ID"));
+        }
         if let Some(id) = &self.id {
             let Some(record) = document.records.get(id) else {
                 crate::id::check(id)?;
