@@ -76,6 +76,7 @@ fn typed_here(hint: &str, global: &Global) -> String {
     }
     if let Some(collection) = &global.collection
         && OF_A_COLLECTION.contains(&verb)
+        && !command.split(' ').any(|word| word == "-c")
     {
         options += &format!("-c {} ", quoted(collection));
     }
@@ -105,6 +106,7 @@ mod tests {
             ("argus daemon start", None, Some("jobs"), "argus daemon start"),
             ("ls -ld /tmp/argus x", None, Some("jobs"), "ls -ld /tmp/argus x"),
             ("argus -c jobs get a", None, Some("jobs"), "argus -c jobs get a"),
+            ("argus put -c jobs a JSON", None, Some("jobs"), "argus put -c jobs a JSON"),
         ];
         for (hint, registry, collection, expected) in rows {
             assert_eq!(typed_here(hint, &global(registry, collection)), expected);

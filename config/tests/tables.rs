@@ -283,7 +283,7 @@ const WRONG: &[(&str, &[Expected], By)] = &[
     ),
     (
         "collections: {accounts: {ttl: 5s}}",
-        &[("1:31", "collections.accounts.ttl", "must be `id`")],
+        &[("1:31", "collections.accounts.ttl", "does not go together")],
         ParserOnly,
     ),
     // Collections: ids and records.

@@ -261,7 +261,7 @@ fn what_cannot_be_patched_is_named() {
         let large = format!(r#"{{"own":"{}"}}"#, "x".repeat(65536));
         let rows: [(&[&str], i32, &str); 12] = [
             (&["patch", "--document", r#"{"version":2}"#], 2, "`version` of accounts"),
-            (&["patch", "--document", r#"{"accounts":{}}"#], 2, "argus patch -c accounts ID JSON"),
+            (&["patch", "--document", r#"{"accounts":{}}"#], 2, "argus -c accounts patch ID JSON"),
             (&["patch", "--document", "[]"], 2, "the patch is not a JSON object"),
             (&["patch", "--document", "{"], 2, "not valid JSON"),
             (&["patch", "--document", &large], 2, "65536"),
