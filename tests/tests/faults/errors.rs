@@ -42,8 +42,7 @@ fn a_failing_disk_gets_a_true_answer_and_nothing_is_lost() {
             };
             for (calls, effect) in FAULTS {
                 let once = 1..=calls_made(&home(), calls, &arguments);
-                let for_good = if number == 0 { once.clone() } else { 1..=0 };
-                let for_good = for_good.map(|when| format!("{when}+"));
+                let for_good = once.clone().filter(|_| number == 0).map(|when| format!("{when}+"));
                 for when in once.map(|when| when.to_string()).chain(for_good) {
                     let fault = Fault { calls, effect, when };
                     let context = home();

@@ -230,7 +230,7 @@ impl Kept {
         self.assert_survives_damage(context, cause);
 
         let number = cause_number(cause);
-        let others_come_first = self.name == "jobs" && number % 3 == 0;
+        let others_come_first = self.name == "jobs" && number.is_multiple_of(3);
         if others_come_first {
             replace_as_others(context, |document| document["jobs"]["later"] = json!({ "n": 1 }));
         }
