@@ -375,8 +375,8 @@ impl RegistryFile {
         Ok(New::Whole { prepared, replaced })
     }
 
-    /// Puts the new file in the place of the old, which becomes the last good one, if it is kept. `None` where another
-    /// program has replaced that in the last moment: then its file is back in its place.
+    /// Puts the new file in the place of the old, which becomes the last good one, if it is kept. `None`
+    /// where another program has replaced that in the last moment: then its file is back in its place.
     fn replace_whole(
         &mut self,
         prepared: Prepared,
@@ -510,9 +510,12 @@ impl RegistryFile {
     /// stays behind, and whoever writes next makes up for it.
     fn show(&mut self, lock: &Lock, is_top_new: bool, is_base_new: bool) -> StoreResult<()> {
         let Err(error) = self.write_behind(lock) else { return Ok(()) };
-        // The keys beside the records are nowhere else.
+        let is_unknown = matches!(error, StoreError::OutcomeUnknown { .. });
         let noted = match (is_top_new, is_base_new) {
+            // The keys beside the records are nowhere else.
             (true, _) => Err(error),
+            // Which of the two whole files there will be cannot be noted.
+            (false, true) if is_unknown => Err(error),
             (false, true) => self.note_base(),
             (false, false) => Ok(()),
         };

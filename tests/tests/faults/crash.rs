@@ -2,7 +2,7 @@
 //!
 //! Seen to fail without the clearing away of debris in `store::atomic`, and with the second name
 //! that a crash left to `last-good.json`; and with `last-good.json` linked to the file that is still in
-//! place.
+//! place. With a file a record: with their folder removed file by file when the layout changes.
 
 use std::process::Stdio;
 

@@ -2,7 +2,8 @@
 //!
 //! That nothing can be written at all is in `full_disk.rs`.
 //!
-//! Seen to fail with the error of the file's fsync ignored, and with that of the folder's.
+//! Seen to fail with the error of the file's fsync ignored, and with that of the folder's. With a file a
+//! record: with nothing noted of a whole file that others have written and that cannot be replaced.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! A full disk: nothing is changed and nothing is lost, and it goes on as soon as there is room.
 //!
-//! Seen to fail with the error of writing the temporary file ignored, and with a daemon that gives a
-//! heartbeat up after one failed write.
+//! Seen to fail with the error of writing the temporary file ignored, with a folder of records' files left
+//! behind that was not put in place, and with a daemon that gives a heartbeat up after one failed write.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -2,7 +2,8 @@
 //!
 //! A killed program leaves to the kernel what it has written; here that is lost too, but for what
 //! was synced. Seen to fail without the fsync of the file, and without that of the folder, in
-//! `store::atomic`; without the fsync in `store::quarantine`, and with its debris left there.
+//! `store::atomic`; without the fsync in `store::quarantine`, and with its debris left there. With a file a
+//! record: without the fsync of their files, one by one or all at once, and without that of their folder.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
