@@ -195,6 +195,12 @@ fn what_others_have_replaced_while_nobody_was_there_is_merged_by_who_comes_next(
     assert_eq!(home.found(), expected(&[("ours", "2"), ("theirs", "2")]));
     set(&mut home.file(), true, &[("more", Some("1"))]);
     assert_eq!(home.shown(), expected(&[("more", "1"), ("ours", "2"), ("theirs", "2")]));
+
+    // Also where they write in place. Seen to fail with a last good copy that is the same file.
+    home.edit_whole(&[("theirs", Some("3")), ("ours", None)], true);
+    assert_eq!(home.found(), expected(&[("more", "1"), ("theirs", "3")]));
+    set(&mut home.file(), true, &[("more", None)]);
+    assert_eq!(home.shown(), expected(&[("theirs", "3")]));
 }
 
 #[test]

@@ -280,3 +280,89 @@ fn config_shows_checks_and_explains() {
     let missing = Code::Usage;
     assert_eq!(context.argus(&["config"]).code, i32::from(missing.exit_code()));
 }
+
+/// Seen to fail with revisions that begin anew.
+#[test]
+fn a_collection_that_was_gone_for_a_while_leaves_no_gap_in_the_events() {
+    let context = TestContext::new();
+    configure(&context, "collections: {jobs: {}}\n");
+    context.start_daemon();
+    let put = |id: String| {
+        let run = context.argus(&["--daemon-only", "-c", "jobs", "put", &id, "{}"]);
+        (run.code == 0).then_some(())
+    };
+    (0..3).for_each(|number| put(format!("old{number}")).expect("served"));
+    let mut rpc = context.rpc();
+    let subscribe = json!({ "collection": "jobs" });
+    let cursor = rpc.result("subscribe", subscribe)["cursor"].clone();
+    configure(&context, "{}\n");
+    let closed = rpc.receive().expect("told");
+    assert_eq!(closed["params"]["kind"], "closed");
+    configure(&context, "collections: {jobs: {}}\n");
+    until("it is there again", || put("new0".into()));
+    (1..5).for_each(|number| put(format!("new{number}")).expect("served"));
+    let subscribe = json!({ "collection": "jobs", "since": cursor });
+    let again = rpc.result("subscribe", subscribe);
+    assert_eq!(again["mode"], "resync");
+    assert_eq!(again["records"].as_array().expect("a list").len(), 8);
+}
+
+/// Seen to fail with a daemon that mends unasked whatever it finds.
+#[test]
+fn the_file_of_another_program_is_taken_as_it_is_and_left_alone_where_it_cannot_be() {
+    let context = TestContext::new();
+    configure(
+        &context,
+        "collections: {tools: {records: tools, ttl: 60s}, odd: {records: name, ttl: 60s}}\n",
+    );
+    let theirs = "{\n\t\"name\": \"mine\",\n\t\"version\": \"1.0\"\n}\n";
+    let odd = r#"{"name":"mine"}"#;
+    fs::write(context.home().join("tools.json"), theirs).expect("own folder");
+    fs::write(context.home().join("odd.json"), odd).expect("own folder");
+    context.start_daemon();
+    // That it is none is seen at the first look; it would be mended at the second.
+    until("it is told", || {
+        warnings(&context).iter().any(|it| it.contains("odd.json")).then_some(())
+    });
+    for _ in 0..4 {
+        context.rpc().result("list", json!({ "collection": "odd" }));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    assert_eq!(fs::read_to_string(context.home().join("odd.json")).expect("there"), odd);
+    let run = context.argus(&["-c", "tools", "announce", "--id", "a"]);
+    assert_eq!((run.code, &*run.stderr), (0, ""));
+    let text = fs::read_to_string(context.home().join("tools.json")).expect("there");
+    assert!(
+        text.starts_with("{\n\t\"name\": \"mine\",\n\t\"version\": \"1.0\",\n\t\"tools\": {"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_record_that_is_always_there_cannot_be_removed_and_a_protected_one_can_be_made() {
+    for way in WAYS {
+        let context = TestContext::new();
+        configure(&context, "collections: {jobs: {defaults: {a: {k: 1}}, protected: [ghost]}}\n");
+        context.start_daemon();
+        assert_eq!(argus(&context, way, &["-c", "jobs", "rm", "a"]).error()["code"], "E_CONFLICT");
+        assert_eq!(
+            argus(&context, way, &["-c", "jobs", "put", "ghost", "{}"]).data()["created"],
+            true
+        );
+        let again = argus(&context, way, &["-c", "jobs", "put", "ghost", r#"{"x":1}"#]);
+        assert_eq!(again.error()["code"], "E_CONFLICT");
+    }
+}
+
+#[test]
+fn settings_that_are_named_relatively_are_the_daemons_too() {
+    let context = TestContext::new();
+    fs::create_dir(context.home().join("sub")).expect("own folder");
+    fs::write(context.home().join("sub/c.yaml"), "collections: {q: {}}\n").expect("own folder");
+    let run = |arguments: &[&str]| -> Run {
+        let mut command = context.command(arguments);
+        command.env("ARGUS_CONFIG", "sub/c.yaml").output().expect("argus can be run").into()
+    };
+    assert_eq!(run(&["-c", "q", "put", "a", "{}"]).code, 0);
+    assert_eq!(run(&["--daemon-only", "-c", "q", "get", "a"]).code, 0);
+}
