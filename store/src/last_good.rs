@@ -1,6 +1,6 @@
 //! `last-good.json`: a second name of the file's content, for when the file is damaged.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::paths::Paths;
@@ -26,12 +26,13 @@ impl LastGood {
     }
 
     /// Of a content that other programs may write into in place, where what they made of it is compared
-    /// with this. It is not synced: without it nothing is lost, but that what they removed may come back.
+    /// with this. Synced: with half of it, what was removed would come back.
     pub(crate) fn copy(from: &Path, paths: &Paths) -> Self {
         let path = paths.last_good();
         let fresh = path.with_extension("json.new");
         let _ = fs::remove_file(&fresh);
-        if fs::copy(from, &fresh).is_err() {
+        let copied = fs::copy(from, &fresh).and_then(|_| File::open(&fresh)?.sync_all());
+        if copied.is_err() {
             let _ = fs::remove_file(&fresh);
         }
         LastGood { fresh, path }
