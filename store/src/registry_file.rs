@@ -385,30 +385,7 @@ impl RegistryFile {
         keeps_old: bool,
     ) -> StoreResult<Option<File>> {
         let keeps_old = keeps_old && replaced.is_some();
-        let replaced = match prepared.exchange()? {
-            Ok(exchanged) => {
-                let old = exchanged.old().ok().as_ref().map(Stamp::of);
-                let is_expected = match (old, seen.whole) {
-                    (Some(old), Some(seen)) => old.is_same_content(&seen),
-                    _ => false,
-                };
-                if is_expected {
-                    let last_good = self.paths.last_good();
-                    exchanged.finish(keeps_old.then_some(&*last_good)).map(Some)
-                } else {
-                    exchanged.undo().map(|()| None)
-                }
-            }
-            Err(prepared) => {
-                let last_good =
-                    keeps_old.then(|| LastGood::link(self.paths.registry(), &self.paths));
-                let file = prepared.publish();
-                if let (Ok(_), Some(last_good)) = (&file, last_good) {
-                    last_good.publish();
-                }
-                file.map(Some)
-            }
-        };
+        let replaced = put_in_place(prepared, seen.whole, keeps_old.then_some(&self.paths));
         replaced.inspect_err(|error| {
             self.is_uncertain = matches!(error, StoreError::OutcomeUnknown { .. });
         })
@@ -509,7 +486,19 @@ impl RegistryFile {
     /// Lets the whole file show the records. They are durable without it: where it cannot be written, it
     /// stays behind, and whoever writes next makes up for it.
     fn show(&mut self, lock: &Lock, is_top_new: bool, is_base_new: bool) -> StoreResult<()> {
-        let Err(error) = self.write_behind(lock) else { return Ok(()) };
+        let Err(error) = self.write_behind(lock) else {
+            if is_top_new && self.is_behind() {
+                // Another program was first, and the keys beside the records are nowhere else.
+                self.is_uncertain = true;
+                let overtaken = std::io::Error::other("another program has just written it");
+                return Err(StoreError::OutcomeUnknown {
+                    operation: "show the records in",
+                    path: self.paths.registry().to_owned(),
+                    source: overtaken,
+                });
+            }
+            return Ok(());
+        };
         let is_unknown = matches!(error, StoreError::OutcomeUnknown { .. });
         let noted = match (is_top_new, is_base_new) {
             // The keys beside the records are nowhere else.
@@ -543,7 +532,7 @@ impl RegistryFile {
         }
         let mark = Mark::new(Some(stamp), None);
         mark.write_durably(&self.paths.aggregate())?;
-        let last_good = LastGood::link(self.paths.registry(), &self.paths);
+        let last_good = LastGood::copy(self.paths.registry(), &self.paths);
         last_good.publish();
         own_files.base = document;
         own_files.mark = Some(mark);
@@ -577,8 +566,8 @@ impl RegistryFile {
             return Ok(());
         }
         let last_good = LastGood::copy(prepared.path(), &self.paths);
-        let written = prepared.stamp();
-        let file = prepared.publish()?;
+        let (seen, written) = (known.seen, prepared.stamp());
+        let Some(file) = put_in_place(prepared, seen.whole, None)? else { return Ok(()) };
         last_good.publish();
         let whole = own_stamp(&file, written);
         // What is put into the folder from now on, it does not show.
@@ -717,6 +706,34 @@ struct Nothing;
 impl Transaction for Nothing {
     fn apply(&mut self, _document: &Document) -> Option<Document> {
         None
+    }
+}
+
+/// Puts a new file in the place of the old one, which becomes the last good one of `keeps_old`. `None`
+/// where what was there is not what was seen: another program has replaced it in the last moment, and its
+/// file is back in its place.
+fn put_in_place(
+    prepared: Prepared,
+    seen: Option<Stamp>,
+    keeps_old: Option<&Paths>,
+) -> StoreResult<Option<File>> {
+    match prepared.exchange()? {
+        Ok(exchanged) => {
+            let old = exchanged.old().ok().as_ref().map(Stamp::of);
+            if old.zip(seen).is_some_and(|(old, seen)| old.is_same_content(&seen)) {
+                exchanged.finish(keeps_old.map(Paths::last_good).as_deref()).map(Some)
+            } else {
+                exchanged.undo().map(|()| None)
+            }
+        }
+        Err(prepared) => {
+            let last_good = keeps_old.map(|paths| LastGood::link(paths.registry(), paths));
+            let file = prepared.publish()?;
+            if let Some(last_good) = last_good {
+                last_good.publish();
+            }
+            Ok(Some(file))
+        }
     }
 }
 

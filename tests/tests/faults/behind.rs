@@ -23,10 +23,8 @@ fn write_in_place(context: &TestContext, change: impl FnOnce(&mut Value)) {
 #[test]
 fn what_others_write_while_the_whole_file_is_behind_a_killed_daemon_is_merged() {
     for change in DIRECTORY.changes {
-        // The whole file is not even prepared, or it only lacks its name. Before that the mark gets its
-        // own, and the record's file where there is one.
-        let names = if change.method == "remove" { "2" } else { "3" };
-        for (calls, when) in [("fchmod", "1"), ("renameat", names)] {
+        // The whole file is not even prepared, or it only lacks its name.
+        for (calls, when) in [("fchmod", "1"), ("renameat2", "1")] {
             for is_in_place in [false, true] {
                 for is_direct_next in [false, true] {
                     let fault = Fault { calls, effect: "signal=KILL", when: when.to_owned() };
@@ -74,14 +72,9 @@ fn check(change: &Change, fault: &Fault, is_in_place: bool, is_direct_next: bool
     let cause = format!("{fault:?}, in place: {is_in_place}, direct: {is_direct_next}: {found:?}");
     assert_eq!(found, DIRECTORY.shown(&context), "{cause}");
     assert!(found.contains_key("next") && found.contains_key("theirs"), "{cause}");
-    // Who writes in place leaves nothing of what the file was: then nobody's removal can be told, and
-    // of two changes of one record ours is taken.
-    let is_told = !is_in_place || change.method != "remove";
-    assert!(!is_told || (change.is_seen)(&found), "{cause}");
-    if !is_in_place {
-        assert_eq!(found["first"]["n"], 2, "{cause}");
-        assert!(!found.contains_key("kept"), "{cause}");
-    }
+    assert!((change.is_seen)(&found), "{cause}");
+    assert_eq!(found["first"]["n"], 2, "{cause}");
+    assert_eq!(found.contains_key("kept"), is_in_place, "{cause}");
     context.argus(&["daemon", "stop"]);
     assert_no_debris(&context);
 }
