@@ -38,13 +38,16 @@ const OF_A_COLLECTION: [&str; 14] = [
 /// was about.
 pub(crate) fn helpful(error: Error, global: &Global) -> Error {
     let error = match error.code {
-        Code::Usage if error.message.starts_with("there is no collection ") => {
-            about_settings(error, global)
-        }
+        Code::Usage if names_a_collection(&error) => about_settings(error, global),
         _ => error,
     };
     let hint = error.hint.as_deref().map(|hint| typed_here(hint, global));
     Error { hint, ..error }
+}
+
+/// Whether it is that there is no such collection.
+fn names_a_collection(error: &Error) -> bool {
+    error.details.as_ref().is_some_and(|details| details.to_value().get("collection").is_some())
 }
 
 /// A name that is unknown is often one that could not be read.

@@ -60,9 +60,8 @@ impl Description {
         }
         self.told = problem.clone();
         let error = problem?;
-        let first = error.message.lines().next().unwrap_or_default();
         let instead = "going on with the defaults; see: argus config check";
-        Some(Warning { code: error.code, message: format!("{first}; {instead}") })
+        Some(Warning { code: error.code, message: format!("{}; {instead}", error.message) })
     }
 
     /// The description, as the settings were when they were last looked at.

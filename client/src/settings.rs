@@ -39,7 +39,7 @@ impl Settings {
 
     /// What is wrong with the file, which then says something else.
     pub(crate) fn problem(&self) -> Option<Error> {
-        self.0.problem().cloned().map(Error::from)
+        self.0.problem().map(|problem| Error::new(problem.code, problem.brief()))
     }
 }
 

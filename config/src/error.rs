@@ -36,6 +36,15 @@ pub struct Problem {
 }
 
 impl ConfigError {
+    /// In one line: the first problem, and how many more there are.
+    pub fn brief(&self) -> String {
+        let all = self.to_string();
+        match (all.lines().next().unwrap_or_default(), self.problems.len().saturating_sub(1)) {
+            (first, 0) => first.to_owned(),
+            (first, more) => format!("{first} (and {more} more)"),
+        }
+    }
+
     /// The error for a file that cannot be used as a whole.
     pub(crate) fn whole(path: &Path, code: Code, message: String) -> Self {
         let problem = Problem { line: 0, column: 0, key: String::new(), message, help: None };

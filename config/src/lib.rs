@@ -13,6 +13,7 @@ mod duration;
 mod error;
 mod files;
 mod loader;
+mod platform;
 mod print;
 mod setting;
 mod shared_files;

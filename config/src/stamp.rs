@@ -4,6 +4,8 @@ use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::platform::Identity;
+
 /// A file that changed this recently may change again without showing it: its times are coarse.
 const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
@@ -15,10 +17,7 @@ pub(crate) struct Stamp(Option<Seen>);
 struct Seen {
     bytes: u64,
     modified: Option<SystemTime>,
-    #[cfg(unix)]
-    inode: (u64, u64),
-    #[cfg(unix)]
-    changed: (i64, i64),
+    identity: Identity,
 }
 
 impl Stamp {
@@ -36,19 +35,11 @@ impl Stamp {
 }
 
 impl Seen {
-    #[cfg(unix)]
     fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
         Seen {
             bytes: metadata.len(),
             modified: metadata.modified().ok(),
-            inode: (metadata.dev(), metadata.ino()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            identity: Identity::of(metadata),
         }
-    }
-
-    #[cfg(not(unix))]
-    fn of(metadata: &Metadata) -> Self {
-        Seen { bytes: metadata.len(), modified: metadata.modified().ok() }
     }
 }

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argus_config::{Config, Loader, LogLevel};
-use argus_proto::error::Error;
+use argus_config::{Config, ConfigError, Loader, LogLevel};
 use argus_proto::method::Warning;
 use argus_store::Paths;
 use tokio::sync::watch;
@@ -23,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Settings {
     pub(crate) config: Arc<Config>,
     /// What is wrong with the file, which then says something else.
-    problem: Option<Error>,
+    problem: Option<ConfigError>,
     /// Whether it has been right since this daemon started.
     was_right: bool,
 }
@@ -32,22 +31,17 @@ impl Settings {
     /// As a warning for people.
     pub(crate) fn warning(&self) -> Option<Warning> {
         let problem = self.problem.as_ref()?;
-        let (first, others) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
-        let more = match others.lines().count() {
-            0 => String::new(),
-            others => format!(" (and {others} more)"),
-        };
         let instead = match self.was_right {
             true => "going on with the last settings that were right; see: argus config check",
             false => "going on with the defaults; see: argus config check",
         };
-        Some(Warning { code: problem.code, message: format!("{first}{more}; {instead}") })
+        Some(Warning { code: problem.code, message: format!("{}; {instead}", problem.brief()) })
     }
 
     fn of(loader: &Loader, was_right: bool) -> Self {
         Settings {
             config: loader.current().clone(),
-            problem: loader.problem().cloned().map(Error::from),
+            problem: loader.problem().cloned(),
             was_right: was_right || loader.problem().is_none(),
         }
     }
@@ -105,5 +99,21 @@ pub(crate) fn level(config: &Config) -> LevelFilter {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use argus_store::lockfile::StaleAfter;
+    use argus_store::wait::LOCK_WAIT;
+
+    use super::*;
+
+    /// Who reads no file works by the others.
+    #[test]
+    fn without_a_file_the_times_of_locks_are_the_stores_own() {
+        let lock = Config::default().lock;
+        let stale_after = StaleAfter { unnamed: lock.stale_unnamed, named: lock.stale_named };
+        assert_eq!((lock.wait, stale_after), (LOCK_WAIT, StaleAfter::default()));
     }
 }

@@ -175,6 +175,7 @@ impl Catalog {
             let name = name.unwrap_or_default();
             Error::new(Code::Usage, format!("there is no collection `{name}`"))
                 .hint(format!("one of: {}", names.join(", ")))
+                .details(serde_json::json!({ "collection": name }))
         })
     }
 

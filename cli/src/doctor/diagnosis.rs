@@ -163,15 +163,10 @@ fn room(evidence: &Evidence) -> Option<Finding> {
 fn settings(evidence: &Evidence) -> Vec<Finding> {
     let Settings { path, problem, notices } = &evidence.settings;
     let check = format!("{} config check", evidence.argus);
-    let problem = problem.iter().filter(|problem| !is_told(problem, evidence));
+    let problem = problem.iter().filter(|problem| !is_told(problem.code, evidence));
     let wrong = problem.map(|problem| {
-        let (first, others) = problem.message.split_once('\n').unwrap_or((&problem.message, ""));
-        let more = match others.lines().count() {
-            0 => String::new(),
-            others => format!(" (and {others} more)"),
-        };
         Finding::new(Severity::Warning, "config-wrong", path.display())
-            .says(format!("{first}{more}; nothing of the file is used"))
+            .says(format!("{}; nothing of the file is used", problem.brief()))
             .help(check.clone())
     });
     let unused = notices.iter().map(|notice| {
@@ -213,7 +208,7 @@ fn file(evidence: &Evidence) -> Option<Finding> {
                 .says(format!("{name} is of a newer argus: {problem}"))
                 .help("install the newer argus that wrote it"),
         ),
-        File::Unreadable(problem) if is_told(problem, evidence) => None,
+        File::Unreadable(problem) if is_told(problem.code, evidence) => None,
         File::Unreadable(problem) => {
             let typed = quoted(&evidence.registry.to_string_lossy());
             Some(
@@ -226,15 +221,15 @@ fn file(evidence: &Evidence) -> Option<Finding> {
 }
 
 /// A folder that is closed has been told, and with it all that is in it.
-fn is_told(problem: &Error, evidence: &Evidence) -> bool {
-    problem.code == Code::Permission && !evidence.obstacles.is_empty()
+fn is_told(problem: Code, evidence: &Evidence) -> bool {
+    problem == Code::Permission && !evidence.obstacles.is_empty()
 }
 
 fn lock(lock: &Lock, evidence: &Evidence) -> Option<Finding> {
     let name = file_name(&lock.path);
     let warning = |code| Finding::new(Severity::Warning, code, lock.path.display());
     let finding = match &lock.state {
-        LockState::Unreadable(problem) if is_told(problem, evidence) => return None,
+        LockState::Unreadable(problem) if is_told(problem.code, evidence) => return None,
         LockState::Stale { holder, held_for } => warning("lock-stale")
             .says(format!("{name} was left behind by {holder}{}", before(*held_for)))
             .help(format!("{} doctor --fix", evidence.argus))

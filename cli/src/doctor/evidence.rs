@@ -51,8 +51,8 @@ pub(crate) struct Evidence {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) path: PathBuf,
-    /// Why it cannot be used, a line for each mistake.
-    pub(crate) problem: Option<Error>,
+    /// Why it cannot be used.
+    pub(crate) problem: Option<argus_config::ConfigError>,
     /// What it says that has no effect.
     pub(crate) notices: Vec<argus_config::Notice>,
 }

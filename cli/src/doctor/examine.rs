@@ -85,7 +85,7 @@ fn settings(paths: &Paths) -> (Settings, Config) {
     let notices = read.as_ref().map_or_else(|_| Vec::new(), Config::notices);
     let (config, problem) = match read {
         Ok(config) => (config, None),
-        Err(error) => (Config::default(), Some(error.into())),
+        Err(error) => (Config::default(), Some(error)),
     };
     (Settings { path, problem, notices }, config)
 }
