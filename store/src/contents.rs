@@ -209,7 +209,7 @@ fn own_files(
     let is_untouched = mark.as_ref().is_some_and(|mark| mark.is_whole_untouched(stamp));
     let base = match is_untouched {
         true => Some(whole.clone()),
-        false => last_written(paths, collection, stamp, mark.is_some()),
+        false => last_written(paths, collection),
     };
     let mut held = base.as_ref().unwrap_or(whole).clone();
     let broken = RecordFolder::new(paths).read_into(&mut held, collection)?;
@@ -218,18 +218,11 @@ fn own_files(
     Ok((OwnFiles { held, base, mark, is_whole_foreign: !is_untouched, is_behind: true }, broken))
 }
 
-/// The whole file as argus last wrote it, where another program has written it since.
-fn last_written(
-    paths: &Paths,
-    collection: &Collection,
-    whole: Option<Stamp>,
-    has_mark: bool,
-) -> Option<Document> {
+/// The whole file as argus last wrote it, where another program has written it since: a copy, so that who
+/// writes in place has not written it as well.
+fn last_written(paths: &Paths, collection: &Collection) -> Option<Document> {
     let (file, document) = read_file(&paths.last_good(), collection).ok()?;
-    let (_, last_good) = file?;
-    // Two names of one file: who writes in place writes both, and what was there is gone.
-    let is_one_file = whole.is_some_and(|whole| whole.is_same_file(&last_good));
-    (!has_mark || !is_one_file).then_some(document)
+    file.map(|_| document)
 }
 
 /// Reads and parses a whole file; a missing one is an empty document.
