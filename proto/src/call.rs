@@ -40,6 +40,10 @@ pub enum Kind {
     Control,
     /// Is about what is told over the connection from then on.
     Subscription,
+    /// Reads what is kept of a collection's past.
+    History,
+    /// Is about the folders of tasks.
+    Sources,
 }
 
 /// What can be asked. Order is part of the binary encoding: add at the end only.
@@ -62,6 +66,14 @@ pub enum Request {
     Patch(Patch),
     GetDocument(GetDocument),
     PatchDocument(PatchDocument),
+    History(History),
+    Why(Why),
+    ListSources(ListSources),
+    AddSource(AddSource),
+    RemoveSource(RemoveSource),
+    PauseSource(PauseSource),
+    ResumeSource(ResumeSource),
+    SyncSources(SyncSources),
 }
 
 /// What can be answered. Order is part of the binary encoding: add at the end only.
@@ -84,6 +96,14 @@ pub enum Answer {
     Patch(Written),
     GetDocument(FoundDocument),
     PatchDocument(Written),
+    History(Changes),
+    Why(Explanation),
+    ListSources(Sources),
+    AddSource(Sources),
+    RemoveSource(Sources),
+    PauseSource(Sources),
+    ResumeSource(Sources),
+    SyncSources(Sources),
 }
 
 impl Request {
@@ -212,6 +232,14 @@ methods! {
     Unsubscribe "unsubscribe" Subscription Unsubscribed;
     Put "put" Change Written;
     Patch "patch" Change Written;
+    History "history" History Changes;
+    Why "why" History Explanation;
+    ListSources "sources.list" Sources Sources;
+    AddSource "sources.add" Sources Sources;
+    RemoveSource "sources.remove" Sources Sources;
+    PauseSource "sources.pause" Sources Sources;
+    ResumeSource "sources.resume" Sources Sources;
+    SyncSources "sources.sync" Sources Sources;
     @document
     GetDocument "get" Read FoundDocument;
     PatchDocument "patch" Change Written;

@@ -79,6 +79,10 @@ pub enum Reason {
     Put,
     /// Somebody changed some of its keys.
     Patched,
+    /// The file was damaged, and this is what was left of it.
+    Recovered,
+    /// The folder of the task was changed.
+    Source,
 }
 
 impl Reason {
@@ -93,6 +97,8 @@ impl Reason {
             Reason::HeartbeatLost => "heartbeat-lost",
             Reason::Put => "put",
             Reason::Patched => "patched",
+            Reason::Recovered => "recovered",
+            Reason::Source => "source",
         }
     }
 }
