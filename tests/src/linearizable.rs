@@ -4,7 +4,9 @@
 //! Each record is a register of its own, so each is searched by itself (Herlihy and Wing: a
 //! history is linearizable if it is for every object). The search is that of Wing and Gong: take an
 //! operation that no unfinished one had to precede, apply it, go on, and come back if that leads
-//! nowhere; a configuration that led nowhere once is not entered again (Lowe).
+//! nowhere; a configuration that led nowhere once is not entered again (Lowe). What is tried first is a
+//! guess, and a bad one among the first leads astray for ever: so the search begins anew with other guesses
+//! after a while, which finds an order quickly where there is one (Gomes and Selman).
 //!
 //! 1. A change, and a read of the file, is strict: it happened between its beginning and its answer.
 //! 2. What the daemon shows of the changes that others made on the file may be late: it looks at the file
@@ -26,8 +28,12 @@ use crate::history::{Action, Operation, Outcome, Seen, Value, Way, by_record};
 /// The most operations on one record. The search is exponential in what is under way at once, and
 /// linear in this.
 pub const OPERATIONS_MAX: usize = 2048;
-/// The most configurations that one record is worth.
-const CONFIGURATIONS_MAX: usize = 400_000;
+/// How many configurations one search is worth, and how often it begins anew at that price: many short
+/// ones, and a few long ones in the end.
+const SEARCHES: [(usize, u64); 4] = [(20_000, 1), (5_000, 100), (40_000, 20), (400_000, 4)];
+/// By how much the guess is changed at most: twice as much each time, from a millisecond to half a second.
+const GUESS_CHANGE_MIN: u64 = 1_000_000;
+const GUESS_CHANGE_STEPS: u64 = 10;
 /// How late the daemon may be: its longest stop in a test, and the wait for a lock, and far more.
 pub const LATENESS_MAX: u64 = 20_000_000_000;
 /// How many operations an explanation shows of each sort.
@@ -54,7 +60,7 @@ pub fn check(history: Vec<Operation>) -> Result<(), Vec<Violation>> {
     let violations: Vec<Violation> = by_record(history)
         .into_iter()
         .filter_map(|(id, operations)| {
-            let explanation = Search::new(operations, &floors).run().err()?;
+            let explanation = Search::new(operations, &floors).run_to_the_end().err()?;
             Some(Violation { id, explanation })
         })
         .collect();
@@ -117,6 +123,16 @@ struct Uses {
     seen: Set,
 }
 
+/// What came of one search.
+enum Found {
+    /// An order that explains everything.
+    Order,
+    /// There is none, and why.
+    None(String),
+    /// It was worth no more.
+    NothingYet,
+}
+
 /// What has been put in order, and what the record holds afterwards.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Configuration {
@@ -160,13 +176,31 @@ impl Search {
         search
     }
 
-    fn run(&self) -> Result<(), String> {
+    /// Searches until it is decided, or is worth no more.
+    fn run_to_the_end(&mut self) -> Result<(), String> {
         if let Some(refused) = &self.refused_and_seen {
             return Err(refused.clone());
         }
         if self.operations.len() > OPERATIONS_MAX {
             return Err(format!("{} operations are too many", self.operations.len()));
         }
+        let guess = self.urgency.clone();
+        let attempts = SEARCHES.iter().flat_map(|(worth, times)| (0..*times).map(|_| *worth));
+        for (attempt, worth) in (0..).zip(attempts) {
+            match self.run(worth) {
+                Found::Order => return Ok(()),
+                Found::None(explanation) => return Err(explanation),
+                Found::NothingYet => {}
+            }
+            let change = GUESS_CHANGE_MIN << (attempt % GUESS_CHANGE_STEPS);
+            let mut random = fastrand::Rng::with_seed(attempt);
+            let mut other = |urgency: &u64| urgency.saturating_add(random.u64(..change));
+            self.urgency = guess.iter().map(&mut other).collect();
+        }
+        Err("undecided: no search was long enough".to_owned())
+    }
+
+    fn run(&self, worth: usize) -> Found {
         let start = Configuration { done: Set::new(self.operations.len()), value: None };
         let mut seen = HashSet::from([start.clone()]);
         let mut open = vec![(start, 0)];
@@ -175,13 +209,13 @@ impl Search {
         while let Some((configuration, done)) = open.pop() {
             let (configuration, done) = self.answer_reads(configuration, done);
             if done == self.required {
-                return Ok(());
+                return Found::Order;
             }
             if done > best.0 || best.1.is_none() {
                 best = (done, Some(configuration.clone()));
             }
-            if seen.len() > CONFIGURATIONS_MAX {
-                return Err(format!("undecided after {} configurations", seen.len()));
+            if seen.len() > worth {
+                return Found::NothingYet;
             }
             let mut candidates: Vec<usize> = self.candidates(&configuration).collect();
             // The most urgent is tried first, so it is found last.
@@ -196,7 +230,7 @@ impl Search {
                 }
             }
         }
-        Err(self.explain(best))
+        Found::None(self.explain(best))
     }
 
     /// Those that may come next.
