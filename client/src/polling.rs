@@ -81,7 +81,7 @@ impl Polling {
 
     fn since(&mut self, before: &Document, now: &Document) -> Vec<Event> {
         let mut events = Vec::new();
-        for change in differences(before, now, Reason::External) {
+        for change in differences(before, now, Reason::External, None) {
             self.revision += 1;
             if self.subscribe.concerns(&change.id) {
                 events.push(self.change(&change));

@@ -24,6 +24,9 @@ const FILE_NAME_BYTES_MAX: usize = 200;
 /// The key that a record repeats its id under where a process stands behind it.
 const PROCESS_NAME_KEY: &str = "id";
 
+/// The collections that argus describes, and nobody else.
+pub(crate) const OWN: [&str; 2] = ["tasks", "sources"];
+
 const KEYS: [&str; 9] =
     ["file", "records", "name_key", "mode", "ttl", "protected", "defaults", "schema", "layout"];
 
@@ -70,7 +73,7 @@ fn check_name(member: &Setting<'_>) -> bool {
             member.refuse_key("is built in, and not described here", help);
             return false;
         }
-        "tasks" => {
+        name if OWN.contains(&name) => {
             member.refuse_key("is argus' own collection", "choose another name");
             return false;
         }
@@ -151,8 +154,8 @@ fn read_file_name(setting: &Setting<'_>, reading: &Reading<'_>) -> Option<String
         "ends as the files do that argus keeps beside a collection's"
     } else if is(reading.registry) {
         "is the registry itself"
-    } else if lower == "tasks.json" {
-        "is argus' own collection of tasks"
+    } else if OWN.iter().any(|own| lower == format!("{own}.json")) {
+        "is argus' own collection"
     } else if is(reading.path) || lower == "config.yaml" {
         "is the file of these settings"
     } else {

@@ -66,8 +66,6 @@ pub struct Config {
     pub collections: Catalog,
     /// Where each collection that names a schema has it from, as it was written.
     pub(crate) schemas: Vec<(String, String)>,
-    /// Given, but not served by this version.
-    notices: Vec<Notice>,
 }
 
 /// How the daemon runs.
@@ -129,15 +127,6 @@ pub enum OnConflict {
     Merge,
 }
 
-/// Something that is set and has no effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The setting.
-    pub key: &'static str,
-    /// Why it has no effect: one sentence without a full stop.
-    pub message: &'static str,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -155,7 +144,6 @@ impl Default for Config {
             sources: Vec::new(),
             collections: Catalog::built_in(),
             schemas: Vec::new(),
-            notices: Vec::new(),
         }
     }
 }
@@ -193,11 +181,6 @@ impl Config {
     /// Where it cannot be read, or anything in it is wrong.
     pub fn read(path: &Path, registry: &Path) -> Result<Config, ConfigError> {
         Reading::new(path, registry).read()
-    }
-
-    /// What is set, but has no effect in this version of argus.
-    pub fn notices(&self) -> Vec<Notice> {
-        self.notices.clone()
     }
 
     /// Everything as a `config.yaml`, defaults included: what it says is what this says, beside
@@ -264,18 +247,11 @@ impl<'a> Reading<'a> {
         if let Some(lock) = document.get("lock") {
             config.lock.read(lock);
         }
-        if let Some(database) = document.get("database")
-            && config.database.read(database)
-        {
-            let message = "this version of argus keeps no database";
-            config.notices.push(Notice { key: "database", message });
+        if let Some(database) = document.get("database") {
+            config.database.read(database);
         }
         if let Some(registry) = document.get("registry") {
             config.sources = sources::read(registry, self.path);
-        }
-        if !config.sources.is_empty() {
-            let message = "this version of argus watches no folders of tasks";
-            config.notices.push(Notice { key: "registry.sources", message });
         }
         let mut all: Vec<Arc<Collection>> = config.collections.iter().cloned().collect();
         if let Some(watchers) = document.get("watchers") {
@@ -315,13 +291,11 @@ impl Lock {
 }
 
 impl Database {
-    /// Tells whether anything is given.
-    fn read(&mut self, setting: &Setting<'_>) -> bool {
+    fn read(&mut self, setting: &Setting<'_>) {
         let section = setting.section(&["enabled", "path", "on_conflict"]);
         set(&mut self.enabled, section.get("enabled").and_then(Setting::boolean));
         set(&mut self.path, section.get("path").and_then(Setting::text).map(PathBuf::from));
         set(&mut self.on_conflict, section.get("on_conflict").and_then(|s| s.choice(&ON_CONFLICT)));
-        !section.is_empty()
     }
 }
 

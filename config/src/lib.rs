@@ -7,6 +7,7 @@
 //!
 //! It knows no daemon: who reads the settings decides what to do with them.
 
+mod added_sources;
 mod collections;
 mod config;
 mod duration;
@@ -21,9 +22,13 @@ mod sources;
 mod stamp;
 mod yaml;
 
+pub use added_sources::{
+    KnownSource, add_source, known_sources, named_source, pause_source, remove_source,
+    resume_source,
+};
 pub use config::{
     Config, Daemon, Database, IDLE_TIMEOUT_MAX, IDLE_TIMEOUT_MIN, LOCK_TIME_MAX, Lock, LogLevel,
-    Notice, OnConflict, STALE_MIN, TTL_MAX, TTL_MIN, locate,
+    OnConflict, STALE_MIN, TTL_MAX, TTL_MIN, locate,
 };
 pub use error::{ConfigError, PROBLEMS_MAX, Problem};
 pub use files::CONFIG_BYTES_MAX;

@@ -3,11 +3,12 @@
 //! Written by hand: there are few shapes, and what a person wrote as `"0600"` has to stay text.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use argus_proto::collection::Collection;
 use argus_proto::json;
 
-use crate::collections::LAYOUTS;
+use crate::collections::{LAYOUTS, OWN};
 use crate::config::{Config, LOG_LEVELS, ON_CONFLICT};
 use crate::duration;
 use crate::sources::Source;
@@ -35,7 +36,8 @@ pub(crate) fn print(config: &Config) -> String {
     out.line(1, format_args!("path: {}", text(&config.database.path.to_string_lossy())));
     out.line(1, format_args!("on_conflict: {}", word(&ON_CONFLICT, config.database.on_conflict)));
     out.line(0, "collections:");
-    for collection in config.collections.iter().skip(1) {
+    let is_own = |collection: &&Arc<Collection>| OWN.contains(&collection.name.as_str());
+    for collection in config.collections.iter().skip(1).filter(|one| !is_own(one)) {
         let schema = config.schemas.iter().find(|(name, _)| *name == collection.name);
         print_collection(&mut out, collection, schema.map(|(_, path)| path.as_str()));
     }

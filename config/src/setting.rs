@@ -262,11 +262,6 @@ impl<'a> Section<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Setting<'a>> {
         self.members.iter().find(|member| member.name == name)
     }
-
-    /// Whether nothing is given.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
 }
 
 /// The one of these words that was probably meant.

@@ -112,34 +112,51 @@ fn read_source(item: &Setting<'_>, config: &Path) -> Option<Source> {
 
 fn read_name(setting: &Setting<'_>) -> Option<String> {
     let name = setting.text()?;
+    match check_name(name) {
+        Ok(()) => Some(name.to_owned()),
+        Err(problem) => {
+            setting.refuse(problem);
+            None
+        }
+    }
+}
+
+/// Whether a source can be called so; else what is wrong with it, as in "the name …".
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if begins_well && name.len() <= NAME_CHARS_MAX && name.chars().all(is_plain) {
-        return Some(name.to_owned());
+        return Ok(());
     }
-    setting.refuse(format!(
+    Err(format!(
         "must have 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`, the first a letter \
          or a digit, and is {name:?}"
-    ));
-    None
+    ))
 }
 
 fn read_uri(setting: &Setting<'_>, config: &Path) -> Option<(String, PathBuf)> {
     let uri = setting.text()?;
-    let help = "as in file://./tasks beside config.yaml, or file:///srv/tasks";
+    match path_of(uri) {
+        Ok(path) => Some((uri.to_owned(), config.parent().unwrap_or(Path::new("")).join(path))),
+        Err(problem) => {
+            let help = "as in file://./tasks beside config.yaml, or file:///srv/tasks";
+            setting.refuse_with(problem, help);
+            None
+        }
+    }
+}
+
+/// The path that a URI means; else what is wrong with it, as in "the URI …". What stands behind
+/// `file://` is the path as it is: nothing in it is encoded.
+pub(crate) fn path_of(uri: &str) -> Result<&Path, String> {
     let path = uri
         .strip_prefix("file://")
-        .filter(|path| path.starts_with('/') || path.starts_with("./") || path.starts_with("../"));
-    let Some(path) = path else {
-        setting.refuse_with(format!("must be the path of a folder, and is {uri:?}"), help);
-        return None;
-    };
-    if path.to_ascii_lowercase().ends_with(".zip") {
-        setting.refuse_with("is a ZIP file; argus reads folders only", help);
-        return None;
+        .filter(|path| path.starts_with('/') || path.starts_with("./") || path.starts_with("../"))
+        .ok_or_else(|| format!("must be the path of a folder, and is {uri:?}"))?;
+    match path.to_ascii_lowercase().ends_with(".zip") {
+        true => Err("is a ZIP file; argus reads folders only".to_owned()),
+        false => Ok(Path::new(path)),
     }
-    let folder = config.parent().unwrap_or(Path::new("")).join(path);
-    Some((uri.to_owned(), folder))
 }
 
 impl WatchOptions {

@@ -9,8 +9,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use argus_proto::Record;
-use argus_proto::engine::{Change, Reason};
+use argus_proto::engine::Reason;
 use argus_proto::event::EventKind;
+
+use crate::snapshot::Kept;
 
 /// The most changes that wait one by one, unless as many records have changed. Then those of each
 /// record are merged.
@@ -46,10 +48,10 @@ pub(crate) struct Waiting {
 pub(crate) struct Overflow;
 
 impl Waiting {
-    pub(crate) fn change(change: &Change, revision: u64) -> Self {
+    pub(crate) fn change(Kept { revision, change, .. }: &Kept) -> Self {
         Waiting {
             id: change.id.clone(),
-            revision,
+            revision: *revision,
             kind: EventKind::of(change),
             reason: Some(change.reason),
             record: change.after.clone().or_else(|| change.before.clone()),

@@ -7,15 +7,17 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use argus_presence::clock;
+use argus_proto::adoption::{Adoption, Adoptive};
 use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::{self, Change, Reason};
+use argus_proto::engine::{self, Change, Outcome, Reason};
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::evidence::Evidence;
 use argus_proto::merge::merge;
 use argus_proto::reaping::{Suspect, reap};
 use argus_proto::{Answer, Request};
 use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
-use tokio::sync::mpsc as tokio_mpsc;
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 use crate::registry::{Message, context, path_of};
 
@@ -29,10 +31,78 @@ const LOCK_WAIT_SLICE: Duration = Duration::from_millis(500);
 
 /// A change that waits to become durable.
 pub(crate) struct Pending {
-    pub(crate) request: Request,
-    pub(crate) caller: u32,
+    pub(crate) work: Work,
     pub(crate) limits: Limits,
-    pub(crate) reply: tokio::sync::oneshot::Sender<Result<Answer>>,
+}
+
+/// What is to be changed, and who is told.
+pub(crate) enum Work {
+    /// What somebody asks for.
+    Asked { request: Request, caller: Caller, reply: oneshot::Sender<Result<Answer>> },
+    /// What the folders of a source say.
+    Adopted { adoption: Adoption, reply: oneshot::Sender<Result<()>> },
+}
+
+/// Who asks.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) pid: u32,
+    /// What is kept of that with the changes.
+    pub(crate) evidence: Option<Arc<Evidence>>,
+}
+
+impl Pending {
+    /// Tells whoever waits for it. What was asked for is answered, if it was carried out.
+    pub(crate) fn tell(self, outcome: Result<Option<Answer>>) {
+        // Whoever has gone away needs no answer.
+        match self.work {
+            Work::Asked { reply, .. } => {
+                let answer = outcome.and_then(|answer| answer.ok_or_else(not_applied));
+                let _ = reply.send(answer);
+            }
+            Work::Adopted { reply, .. } => drop(reply.send(outcome.map(drop))),
+        }
+    }
+
+    /// Whether the file has to show it before it is answered.
+    fn wants_whole_file(&self) -> bool {
+        match &self.work {
+            Work::Asked { request, .. } => request.wants_flush(),
+            Work::Adopted { .. } => false,
+        }
+    }
+
+    /// What it makes of a document.
+    fn apply(&self, document: &Document, collection: &Collection, now: u64) -> Result<Applied> {
+        match &self.work {
+            Work::Asked { request, caller, .. } => {
+                let context = context(collection, now, caller.pid);
+                let mut outcome = engine::apply(document, request, context)?;
+                for change in &mut outcome.changes {
+                    change.evidence.clone_from(&caller.evidence);
+                }
+                let Outcome { document, answer, changes, differs } = outcome;
+                Ok(Applied { document, changes, differs, answer: Some(answer) })
+            }
+            Work::Adopted { adoption, .. } => {
+                let adopted = adoption.apply(document, context(collection, now, 0))?;
+                let Adoptive { document, changes, differs } = adopted;
+                Ok(Applied { document, changes, differs, answer: None })
+            }
+        }
+    }
+}
+
+/// What became of a document by one change.
+struct Applied {
+    document: Document,
+    changes: Vec<Change>,
+    differs: bool,
+    answer: Option<Answer>,
+}
+
+fn not_applied() -> Error {
+    Error::new(Code::Io, "the change was not applied")
 }
 
 /// Until when, and for whom, a change may still be applied.
@@ -73,7 +143,7 @@ pub(crate) struct Done {
     /// What changed on the way to it, in order.
     pub(crate) changes: Vec<Change>,
     /// The answers, each with whom to send it to.
-    pub(crate) answers: Vec<(Pending, Result<Answer>)>,
+    pub(crate) answers: Vec<(Pending, Result<Option<Answer>>)>,
     /// Those that were not begun, and can wait longer.
     pub(crate) waiting: Vec<Pending>,
     /// How long the write took, if there was one.
@@ -111,7 +181,9 @@ pub(crate) fn start(
             let was_show_due = matches!(&job, Job::Commit(_, memory, _) if memory.is_show_due);
             let done = match job {
                 Job::Commit(pending, memory, suspects) => {
-                    commit(&mut file, Batch::new(collection.clone(), pending, *memory, suspects))
+                    let foreign = written_in(&file);
+                    let batch = Batch::new(collection.clone(), foreign, pending, *memory, suspects);
+                    commit(&mut file, batch)
                 }
                 Job::Look(base) => look(&mut file, &base),
                 Job::Mend(base) => mend(&mut file, &base),
@@ -142,10 +214,34 @@ impl Drop for EndOnPanic {
     }
 }
 
-/// What others have made of the document that readers were shown last. Compared with that and with
-/// nothing else, so that no way by which a document gets here is without its events.
-fn external_changes(base: &Document, document: &Document) -> Vec<Change> {
-    engine::differences(base, document, Reason::External)
+/// What others have made of the document that readers were shown last, in this file. Compared with that
+/// and with nothing else, so that no way by which a document gets here is without its events.
+fn external_changes(base: &Document, document: &Document, file: &Arc<Evidence>) -> Vec<Change> {
+    engine::differences(base, document, Reason::External, Some(file))
+}
+
+/// What is known of who changes a file without asking.
+fn written_in(file: &RegistryFile) -> Arc<Evidence> {
+    Arc::new(Evidence { file: Some(path_of(file).to_string()), ..Evidence::default() })
+}
+
+/// What seems to be others' work is what was left of a file that was damaged.
+fn note_recoveries(changes: &mut [Change], recoveries: &[Recovery]) {
+    let Some(recovery) = recoveries.last() else { return };
+    let evidence = Arc::new(recovered(recovery));
+    for change in changes.iter_mut().filter(|change| change.reason == Reason::External) {
+        (change.reason, change.evidence) = (Reason::Recovered, Some(evidence.clone()));
+    }
+}
+
+/// What shows that a file was damaged.
+pub(crate) fn recovered(recovery: &Recovery) -> Evidence {
+    Evidence {
+        file: Some(recovery.path.to_string_lossy().into_owned()),
+        quarantined: Some(recovery.set_aside.to_string_lossy().into_owned()),
+        detail: Some(recovery.problem.clone()),
+        ..Evidence::default()
+    }
 }
 
 fn look(file: &mut RegistryFile, base: &Document) -> Done {
@@ -155,7 +251,7 @@ fn look(file: &mut RegistryFile, base: &Document) -> Done {
     }
     match file.reload() {
         Ok(document) => {
-            done.changes = external_changes(base, &document);
+            done.changes = external_changes(base, &document, &written_in(file));
             done.document = Some(document);
             done.problem = Some(None);
         }
@@ -171,10 +267,13 @@ fn mend(file: &mut RegistryFile, base: &Document) -> Done {
         Ok(_) => {
             done.document = file.known().cloned();
             let document = done.document.as_ref();
-            done.changes = document.map_or_else(Vec::new, |now| external_changes(base, now));
+            let foreign = written_in(file);
+            done.changes =
+                document.map_or_else(Vec::new, |now| external_changes(base, now, &foreign));
             done.problem = Some(None);
             done.unwritable = Some(None);
             done.recoveries = file.take_recoveries();
+            note_recoveries(&mut done.changes, &done.recoveries);
         }
         Err(error) if error.is_about_content() => done.problem = Some(Some(error.into())),
         Err(StoreError::Locked { .. }) => done.could_not_mend = true,
@@ -205,6 +304,7 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
                 done.document = file.known().cloned();
                 done.recoveries = file.take_recoveries();
                 done.changes = std::mem::take(&mut batch.changes);
+                note_recoveries(&mut done.changes, &done.recoveries);
                 done.answers.extend(batch.finish());
                 return done;
             }
@@ -250,6 +350,8 @@ impl Done {
 /// One write in the making.
 struct Batch {
     collection: Arc<Collection>,
+    /// What is known of others who change the file.
+    foreign: Arc<Evidence>,
     entries: Vec<Entry>,
     memory: Memory,
     /// Those whose process has ended, or that were not heard of for too long.
@@ -259,7 +361,7 @@ struct Batch {
 
 struct Entry {
     pending: Pending,
-    outcome: Option<Result<Answer>>,
+    outcome: Option<Result<Option<Answer>>>,
     /// Whether the document would be another one without it.
     differs: bool,
 }
@@ -267,6 +369,7 @@ struct Entry {
 impl Batch {
     fn new(
         collection: Arc<Collection>,
+        foreign: Arc<Evidence>,
         pending: Vec<Pending>,
         memory: Memory,
         suspects: Vec<Suspect>,
@@ -275,7 +378,7 @@ impl Batch {
             .into_iter()
             .map(|pending| Entry { pending, outcome: None, differs: false })
             .collect();
-        Batch { collection, entries, memory, suspects, changes: Vec::new() }
+        Batch { collection, foreign, entries, memory, suspects, changes: Vec::new() }
     }
 
     /// At most until the first of them has to be told that it waited in vain.
@@ -292,15 +395,15 @@ impl Batch {
         self.entries.drain(..).map(|entry| entry.pending).collect()
     }
 
-    fn finish(&mut self) -> Vec<(Pending, Result<Answer>)> {
-        let unanswered = || Err(Error::new(Code::Io, "the change was not applied"));
+    fn finish(&mut self) -> Vec<(Pending, Result<Option<Answer>>)> {
+        let unanswered = || Err(not_applied());
         self.entries
             .drain(..)
             .map(|entry| (entry.pending, entry.outcome.unwrap_or_else(unanswered)))
             .collect()
     }
 
-    fn fail(&mut self, error: &Error) -> Vec<(Pending, Result<Answer>)> {
+    fn fail(&mut self, error: &Error) -> Vec<(Pending, Result<Option<Answer>>)> {
         self.entries
             .drain(..)
             .map(|entry| match entry.outcome {
@@ -314,7 +417,7 @@ impl Batch {
     /// Nothing was written; what others wrote was read all the same.
     fn leave_unwritten(self, mut done: Done, file: &RegistryFile) -> Done {
         if let Some(document) = file.known() {
-            done.changes = external_changes(&self.memory.base, document);
+            done.changes = external_changes(&self.memory.base, document, &self.foreign);
             done.document = Some(document.clone());
         }
         done
@@ -328,7 +431,7 @@ impl Batch {
             .partition(|entry| entry.pending.limits.lock_wait_until <= now);
         self.entries = others;
         for entry in waited_in_vain {
-            let _ = entry.pending.reply.send(Err(error.clone()));
+            entry.pending.tell(Err(error.clone()));
         }
     }
 }
@@ -337,7 +440,7 @@ impl Transaction for Batch {
     fn apply(&mut self, document: &Document) -> Option<Document> {
         let now = clock::wall_ms();
         // What others wrote comes before our own, which is applied to it.
-        self.changes = external_changes(&self.memory.base, document);
+        self.changes = external_changes(&self.memory.base, document, &self.foreign);
         let mut next = merge(&self.memory.base, document, &self.memory.document);
         let (without_suspects, reaped) =
             reap(&next, &self.suspects, context(&self.collection, now, 0));
@@ -353,15 +456,14 @@ impl Transaction for Batch {
                 self.entries[at].outcome = Some(Err(error));
                 continue;
             }
-            let context = context(&collection, now, entry.pending.caller);
-            let applied = engine::apply(&next, &entry.pending.request, context);
+            let applied = entry.pending.apply(&next, &collection, now);
             let entry = &mut self.entries[at];
-            entry.outcome = Some(applied.map(|outcome| {
-                next = outcome.document;
-                entry.differs = outcome.differs;
-                differs |= outcome.differs;
-                self.changes.extend(outcome.changes);
-                outcome.answer
+            entry.outcome = Some(applied.map(|applied| {
+                next = applied.document;
+                entry.differs = applied.differs;
+                differs |= applied.differs;
+                self.changes.extend(applied.changes);
+                applied.answer
             }));
         }
         differs.then(|| {
@@ -376,8 +478,7 @@ impl Transaction for Batch {
         self.entries.iter().all(|entry| !entry.differs || entry.pending.limits.passed().is_none())
     }
     fn wants_whole_file(&self) -> bool {
-        self.memory.is_show_due
-            || self.entries.iter().any(|entry| entry.pending.request.wants_flush())
+        self.memory.is_show_due || self.entries.iter().any(|entry| entry.pending.wants_whole_file())
     }
 }
 

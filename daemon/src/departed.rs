@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     fn removal(id: &str, reason: Reason) -> Change {
-        Change { id: id.into(), reason, before: None, after: None }
+        Change { id: id.into(), reason, before: None, after: None, evidence: None }
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl Owner {
                 Code::Locked,
                 "the write before this one has been waiting for its lock or its disk for too long",
             );
-            let _ = pending.reply.send(Err(error.hint("try again")));
+            pending.tell(Err(error.hint("try again")));
         }
     }
 
@@ -300,9 +300,11 @@ impl Owner {
             tracing::warn!("{recovery}");
             self.snapshot.note_recovery(recovery);
         }
-        for change in &done.changes {
-            self.departed.note(change);
-            self.snapshot.note_change(change);
+        let is_changed = !done.changes.is_empty();
+        let now = clock::wall_ms();
+        for change in done.changes {
+            self.departed.note(&change);
+            self.snapshot.note_change(change, now);
         }
         if let Some(disk) = done.document {
             let memory = &self.snapshot.document;
@@ -328,16 +330,16 @@ impl Owner {
         self.waiting.splice(0..0, done.waiting);
         // Readers first: who has his answer finds his change.
         self.publish();
-        match done.changes.is_empty() {
-            true => self.shared.pulse.heartbeats.send_replace(()),
-            false => self.shared.pulse.changes.send_replace(()),
+        match is_changed {
+            true => self.shared.pulse.changes.send_replace(()),
+            false => self.shared.pulse.heartbeats.send_replace(()),
         };
         for looker in self.looking.drain(..) {
             let _ = looker.send(());
         }
         for (pending, result) in done.answers {
             let cursor = cursor(&self.shared.epoch, self.snapshot.revision);
-            let _ = pending.reply.send(result.map(|answer| with_cursor(answer, cursor)));
+            pending.tell(result.map(|answer| answer.map(|answer| with_cursor(answer, cursor))));
         }
     }
 

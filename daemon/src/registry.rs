@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use argus_presence::ThisMachine;
+use argus_proto::adoption::Adoption;
 use argus_proto::collection::Collection;
 use argus_proto::cursor::Cursor;
 use argus_proto::document::Document;
@@ -14,7 +15,7 @@ use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::commit::{self, Done, Limits, Pending};
+use crate::commit::{self, Caller, Done, Limits, Pending, Work};
 use crate::latency::Latencies;
 use crate::owner::Owner;
 use crate::pulse::Pulse;
@@ -143,11 +144,19 @@ impl Registry {
     pub(crate) async fn change(
         &self,
         request: Request,
-        caller: u32,
+        caller: Caller,
         limits: Limits,
     ) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Message::Change(Pending { request, caller, limits, reply }), answer).await
+        let work = Work::Asked { request, caller, reply };
+        self.ask(Message::Change(Pending { work, limits }), answer).await
+    }
+
+    /// Takes over records from who is right about them, durably.
+    pub(crate) async fn adopt(&self, adoption: Adoption, limits: Limits) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Adopted { adoption, reply };
+        self.ask(Message::Change(Pending { work, limits }), answer).await
     }
 
     /// Refreshes a record in memory.
@@ -179,11 +188,7 @@ impl Registry {
         }
     }
 
-    async fn ask(
-        &self,
-        message: Message,
-        answer: oneshot::Receiver<Result<Answer>>,
-    ) -> Result<Answer> {
+    async fn ask<T>(&self, message: Message, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
         let ending = || Error::new(Code::Busy, "argusd is ending").hint("try again");
         self.messages.send(message).await.map_err(|_| ending())?;
         answer.await.map_err(|_| ending())?

@@ -1,19 +1,20 @@
 //! What each method does in the daemon: the way from a decoded call to its answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use argus_presence::clock;
 use argus_presence::reachable::{RESOLVE_TIMEOUT, reachable};
+use argus_presence::{clock, command_of};
 use argus_proto::call::Kind;
 use argus_proto::error::{Code, Error, Result};
+use argus_proto::evidence::Evidence;
 use argus_proto::limits::REQUEST_DEADLINE;
 use argus_proto::method::hello::{CAPABILITIES, PROTOCOLS, negotiate};
 use argus_proto::method::resolve::{self, Resolution, Resolve};
 use argus_proto::method::{Hello, Stopping, Welcome};
 use argus_proto::{Answer, Call, Request};
 
-use crate::commit::Limits;
+use crate::commit::{Caller, Limits};
 use crate::daemon::{Daemon, VERSION};
 use crate::platform;
 use crate::registry::Registry;
@@ -47,6 +48,24 @@ pub(crate) async fn beside_the_others<T: Send + 'static>(
 pub(crate) struct Peer {
     pub(crate) pid: u32,
     pub(crate) stream: Arc<platform::Stream>,
+    /// Found out when it first changes anything.
+    evidence: Arc<OnceLock<Arc<Evidence>>>,
+}
+
+impl Peer {
+    pub(crate) fn new(pid: u32, stream: Arc<platform::Stream>) -> Self {
+        Peer { pid, stream, evidence: Arc::default() }
+    }
+
+    fn caller(&self) -> Caller {
+        let evidence = self.evidence.get_or_init(|| {
+            let (pid, command) = (Some(self.pid), command_of(self.pid));
+            Arc::new(Evidence { pid, command, ..Evidence::default() })
+        });
+        // A system that does not tell who is at the other end says 0.
+        let evidence = (self.pid != 0).then(|| evidence.clone());
+        Caller { pid: self.pid, evidence }
+    }
 }
 
 /// Answers a call.
@@ -73,7 +92,7 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
     }
     if call.request.kind() == Kind::Change {
         let limits = limits(&daemon, call.deadline, &peer);
-        return registry.change(call.request, peer.pid, limits).await;
+        return registry.change(call.request, peer.caller(), limits).await;
     }
     match from_memory(registry, peer.pid, &call).await {
         // Somebody may have announced it in direct mode a moment ago. Whoever was not found by

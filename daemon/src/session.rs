@@ -59,7 +59,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>, stream: platform::Stream) -> io::Re
     splitter.push(&buffer);
     let pid = platform::peer_pid(&stream).unwrap_or(0);
     let session = Session {
-        peer: Peer { pid, stream },
+        peer: Peer::new(pid, stream),
         encoding,
         splitter,
         half_since: None,

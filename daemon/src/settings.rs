@@ -86,9 +86,6 @@ pub(crate) fn tell(settings: &Settings) {
     if let Some(warning) = settings.warning() {
         tracing::warn!("{}", warning.message);
     }
-    for notice in settings.config.notices() {
-        tracing::warn!("`{}` has no effect: {}", notice.key, notice.message);
-    }
 }
 
 /// How much is logged.

@@ -11,13 +11,21 @@ use argus_proto::method::Warning;
 use argus_store::{Recovery, Source};
 use imbl::Vector;
 
-use crate::backlog::Waiting;
 use crate::registry::context;
 
 /// How many changes are kept for those who come back with a cursor.
 const CHANGES_KEPT_MAX: usize = 4096;
 /// How many mended damages `status` tells of.
 const INCIDENTS_MAX: usize = 16;
+
+/// A change that is kept for a while.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) revision: u64,
+    /// Milliseconds since the epoch.
+    pub(crate) at: u64,
+    pub(crate) change: Change,
+}
 
 /// A state of the collection. A copy shares everything with the original.
 #[derive(Debug, Clone)]
@@ -30,7 +38,7 @@ pub(crate) struct Snapshot {
     /// How many changes this life of the daemon has seen.
     pub(crate) revision: u64,
     /// The last of them.
-    changes: Vector<Waiting>,
+    changes: Vector<Kept>,
     /// Why the file cannot be used now, and what is shown instead.
     pub(crate) problem: Option<(Error, Source)>,
     /// Why the file could not be written, the last time that was tried.
@@ -65,12 +73,12 @@ impl Snapshot {
     }
 
     /// Counts and keeps a change.
-    pub(crate) fn note_change(&mut self, change: &Change) {
+    pub(crate) fn note_change(&mut self, change: Change, at: u64) {
         self.revision += 1;
         if self.changes.len() == CHANGES_KEPT_MAX {
             self.changes.pop_front();
         }
-        self.changes.push_back(Waiting::change(change, self.revision));
+        self.changes.push_back(Kept { revision: self.revision, at, change });
     }
 
     /// Keeps what a mended damage was.
@@ -98,7 +106,7 @@ impl Snapshot {
 
     /// The changes after a revision that is not before [`Snapshot::kept_from`]. Costs what there is
     /// of them: everyone who follows asks after each change.
-    pub(crate) fn changes_after(&self, revision: u64) -> impl Iterator<Item = &Waiting> {
+    pub(crate) fn changes_after(&self, revision: u64) -> impl Iterator<Item = &Kept> {
         let told = revision.saturating_sub(self.kept_from()) as usize;
         let changes = self.changes.focus();
         let first = told.min(changes.len());

@@ -131,9 +131,9 @@ impl Subscription {
             return Some(waiting);
         }
         let mut changes = snapshot.changes_after(self.seen);
-        if let Some(change) = changes.find(|change| self.concerns(&change.id)) {
-            self.seen = change.revision;
-            return Some(change.clone());
+        if let Some(kept) = changes.find(|kept| self.concerns(&kept.change.id)) {
+            self.seen = kept.revision;
+            return Some(Waiting::change(kept));
         }
         self.seen = snapshot.revision;
         self.note_heartbeats(snapshot);
@@ -156,9 +156,9 @@ impl Subscription {
 
     /// Takes over what is about to be kept for nobody any more.
     fn take_over(&mut self, snapshot: &Snapshot) -> std::result::Result<(), Overflow> {
-        for change in snapshot.changes_after(self.seen) {
-            if self.concerns(&change.id) {
-                self.backlog.push(change.clone())?;
+        for kept in snapshot.changes_after(self.seen) {
+            if self.concerns(&kept.change.id) {
+                self.backlog.push(Waiting::change(kept))?;
             }
         }
         self.seen = snapshot.revision;
@@ -167,8 +167,9 @@ impl Subscription {
 
     /// How much this subscriber has not been told.
     fn bytes_behind(&self, snapshot: &Snapshot) -> usize {
-        let changes = snapshot.changes_after(self.seen).filter(|change| self.concerns(&change.id));
-        self.backlog.bytes() + changes.map(Waiting::bytes).sum::<usize>()
+        let kept = snapshot.changes_after(self.seen);
+        let changes = kept.filter(|kept| self.concerns(&kept.change.id)).map(Waiting::change);
+        self.backlog.bytes() + changes.map(|waiting| waiting.bytes()).sum::<usize>()
     }
 
     fn note_heartbeats(&mut self, snapshot: &Snapshot) {

@@ -16,7 +16,7 @@ use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::limits::HEARTBEAT_INTERVAL;
 use argus_proto::process::{Machine, Process, Verdict};
-use argus_proto::reaping::{Evidence, Suspect};
+use argus_proto::reaping::{Suspect, Suspicion};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -163,15 +163,15 @@ impl Vigil {
         self.due = None;
         self.not_before = now + RETRY_AFTER;
         let suspect = |(id, watched): (&Arc<str>, &Watched)| {
-            let evidence = if watched.has_ended {
-                Evidence::Exited
+            let suspicion = if watched.has_ended {
+                Suspicion::Exited
             } else if watched.is_silent(now, ttl) {
-                Evidence::Silent { updated_at: watched.updated_at }
+                Suspicion::Silent { updated_at: watched.updated_at }
             } else {
                 return None;
             };
             let process = watched.process.clone();
-            Some(Suspect { id: id.clone(), pid: watched.pid, process, evidence })
+            Some(Suspect { id: id.clone(), pid: watched.pid, process, suspicion })
         };
         let mut suspects: Vec<Suspect> = self.watched.iter().filter_map(suspect).collect();
         suspects.sort_by(|one, other| one.id.cmp(&other.id));

@@ -9,7 +9,7 @@ pub mod reachable;
 use argus_proto::process::{Machine, Process, Verdict};
 
 use platform::Observed;
-pub use platform::{ProcessEnd, boot_id, is_stopped};
+pub use platform::{ProcessEnd, boot_id, command_of, is_stopped};
 
 /// The machine that this program runs on.
 #[derive(Debug, Clone, Copy, Default)]

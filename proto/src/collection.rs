@@ -99,6 +99,16 @@ pub static ACCOUNTS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
     })
 });
 
+/// The tasks in the folders that are followed: written by the daemon, as they are on the disk.
+pub static TASKS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    Arc::new(Collection { name_key: Some("id".to_owned()), ..Collection::new("tasks") })
+});
+
+/// The folders of tasks that were added or paused by command.
+pub static SOURCES: LazyLock<Arc<Collection>> = LazyLock::new(|| {
+    Arc::new(Collection { name_key: Some("name".to_owned()), ..Collection::new("sources") })
+});
+
 impl Collection {
     /// A collection with a file of its name, and nothing else that is special.
     pub fn new(name: &str) -> Self {
@@ -158,7 +168,13 @@ impl Catalog {
 
     /// Those that argus brings with it.
     pub fn built_in() -> Self {
-        Catalog(vec![WATCHERS.clone(), MACHINES.clone(), ACCOUNTS.clone()])
+        Catalog(vec![
+            WATCHERS.clone(),
+            MACHINES.clone(),
+            ACCOUNTS.clone(),
+            TASKS.clone(),
+            SOURCES.clone(),
+        ])
     }
 
     /// The collection that a call is about: the one of this name, or without a name the first.

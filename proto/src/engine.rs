@@ -13,6 +13,7 @@ use crate::call::{Answer, Request};
 use crate::collection::Collection;
 use crate::document::Document;
 use crate::error::{Code, Error, Result};
+use crate::evidence::Evidence;
 use crate::json::Object;
 use crate::limits::{FILE_BYTES_MAX, RECORDS_MAX};
 use crate::process::{Machine, Process};
@@ -55,6 +56,8 @@ pub struct Change {
     pub before: Option<Arc<Record>>,
     /// What it is; `None` for one that is gone.
     pub after: Option<Arc<Record>>,
+    /// What shows that this is why.
+    pub evidence: Option<Arc<Evidence>>,
 }
 
 /// Why a record changed.
@@ -104,11 +107,18 @@ impl Reason {
 }
 
 /// What became another between two documents. New times are no change, as heartbeats are none.
-pub fn differences(before: &Document, after: &Document, reason: Reason) -> Vec<Change> {
+pub fn differences(
+    before: &Document,
+    after: &Document,
+    reason: Reason,
+    evidence: Option<&Arc<Evidence>>,
+) -> Vec<Change> {
+    let evidence = evidence.cloned();
     let change = |id: Arc<str>| {
         let (before, after) = (before.records.get(&id), after.records.get(&id));
         let differs = before.map(|record| record.etag()) != after.map(|record| record.etag());
-        differs.then(|| Change { id, reason, before: before.cloned(), after: after.cloned() })
+        let (before, after) = (before.cloned(), after.cloned());
+        differs.then_some(Change { id, reason, before, after, evidence: evidence.clone() })
     };
     before.records.differing(&after.records).into_iter().filter_map(change).collect()
 }
@@ -156,8 +166,14 @@ impl<'a> Step<'a> {
         Step { document: document.clone(), context, changes: Vec::new(), differs: false }
     }
 
-    pub(crate) fn into_changes(self) -> (Document, Vec<Change>) {
-        (self.document, self.changes)
+    /// The document, its changes, and whether it is another one.
+    pub(crate) fn into_parts(self) -> (Document, Vec<Change>, bool) {
+        (self.document, self.changes, self.differs)
+    }
+
+    /// How many changes there are so far.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes.len()
     }
 
     /// Puts a record into the document. Only a new content is a change; a new time is not.
@@ -171,7 +187,7 @@ impl<'a> Step<'a> {
         self.differs = true;
         self.check_size()?;
         if before.as_ref().map(|record| record.etag()) != Some(after.etag()) {
-            self.changes.push(Change { id: id.into(), reason, before, after: Some(after) });
+            self.note(id, reason, before, Some(after));
         }
         Ok(())
     }
@@ -180,8 +196,25 @@ impl<'a> Step<'a> {
     pub(crate) fn remove(&mut self, id: &str, reason: Reason) -> bool {
         let Some(before) = self.document.records.remove(id) else { return false };
         self.differs = true;
-        self.changes.push(Change { id: id.into(), reason, before: Some(before), after: None });
+        self.note(id, reason, Some(before), None);
         true
+    }
+
+    /// Says of the last change what shows that this is why.
+    pub(crate) fn prove(&mut self, evidence: Evidence) {
+        if let Some(last) = self.changes.last_mut() {
+            last.evidence = Some(Arc::new(evidence));
+        }
+    }
+
+    fn note(
+        &mut self,
+        id: &str,
+        reason: Reason,
+        before: Option<Arc<Record>>,
+        after: Option<Arc<Record>>,
+    ) {
+        self.changes.push(Change { id: id.into(), reason, before, after, evidence: None });
     }
 
     /// Patches what stands beside the records. That is no change of a record, and nobody is told.

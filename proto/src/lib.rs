@@ -5,6 +5,7 @@
 //! [`process::Machine`]. So the daemon and the direct mode of the client cannot disagree about
 //! a rule: both call the same one.
 
+pub mod adoption;
 pub mod call;
 pub mod collection;
 pub mod cursor;
@@ -12,6 +13,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod evidence;
 pub mod id;
 pub mod json;
 pub mod limits;
@@ -25,6 +27,7 @@ pub mod record;
 pub mod record_file;
 pub mod records;
 pub mod schema;
+pub mod sentence;
 pub mod shell;
 pub mod style;
 pub mod wire;

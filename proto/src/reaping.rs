@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::document::Document;
 use crate::engine::{Change, Context, Reason, Step, belongs_to};
+use crate::evidence::Evidence;
 use crate::process::{Process, Verdict};
 use crate::record::Record;
 
@@ -21,12 +22,12 @@ pub struct Suspect {
     /// Which of those that had this pid, as the record tells or as it was seen running.
     pub process: Option<Process>,
     /// Why it is suspected.
-    pub evidence: Evidence,
+    pub suspicion: Suspicion,
 }
 
 /// Why a record is suspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evidence {
+pub enum Suspicion {
     /// Its process was seen to end.
     Exited,
     /// Nothing was heard of it for longer than the TTL, since this `updatedAt`.
@@ -46,16 +47,18 @@ pub fn reap(
     for suspect in suspects {
         let record = step.document.records.get(&suspect.id);
         let reason = record.and_then(|record| suspect.verdict(record, context));
-        if let Some(reason) = reason {
+        if let Some((reason, evidence)) = reason {
             step.remove(&suspect.id, reason);
+            step.prove(evidence);
         }
     }
-    step.into_changes()
+    let (document, changes, _) = step.into_parts();
+    (document, changes)
 }
 
 impl Suspect {
-    /// Why the record has to go; `None` where it stays.
-    fn verdict(&self, record: &Record, context: Context<'_>) -> Option<Reason> {
+    /// Why the record has to go, and what shows it; `None` where it stays.
+    fn verdict(&self, record: &Record, context: Context<'_>) -> Option<(Reason, Evidence)> {
         let watcher = record.watcher()?;
         // Announced anew by another process: that one is not suspected.
         if !belongs_to(watcher, self.pid, self.process.as_ref()) {
@@ -64,13 +67,23 @@ impl Suspect {
         let process = watcher.process.as_ref().or(self.process.as_ref());
         let verdict = context.machine.verdict(self.pid, process);
         let vouched = process.is_some_and(|process| process.vouched == Some(true));
-        match (self.evidence, verdict) {
+        match (self.suspicion, verdict) {
             // A pid alone may count elsewhere; one that was seen running here does not.
-            (_, Verdict::Dead) if process.is_some() => Some(Reason::ProcessExited),
-            (Evidence::Exited, _) => None,
-            (Evidence::Silent { .. }, Verdict::Alive) if vouched => None,
-            (Evidence::Silent { updated_at }, _) => {
-                (watcher.updated_at <= updated_at).then_some(Reason::HeartbeatLost)
+            (_, Verdict::Dead) if process.is_some() => {
+                let start_time = process.map(|process| process.start_time);
+                let evidence = Evidence { pid: Some(self.pid), start_time, ..Evidence::default() };
+                Some((Reason::ProcessExited, evidence))
+            }
+            (Suspicion::Exited, _) => None,
+            (Suspicion::Silent { .. }, Verdict::Alive) if vouched => None,
+            (Suspicion::Silent { updated_at }, _) => {
+                let evidence = Evidence {
+                    pid: Some(self.pid),
+                    silent_ms: Some(context.now.saturating_sub(watcher.updated_at)),
+                    ttl_ms: context.collection.ttl.map(|ttl| ttl.as_millis() as u64),
+                    ..Evidence::default()
+                };
+                (watcher.updated_at <= updated_at).then_some((Reason::HeartbeatLost, evidence))
             }
         }
     }

@@ -15,7 +15,7 @@ use argus_proto::method::{
 };
 use argus_proto::presence::State;
 use argus_proto::process::{Machine, Process, Verdict};
-use argus_proto::reaping::{Evidence, Suspect, reap};
+use argus_proto::reaping::{Suspect, Suspicion, reap};
 use argus_proto::{Answer, Request};
 use proptest::prelude::*;
 
@@ -84,7 +84,7 @@ fn a_suspect_goes_only_if_the_record_is_still_that_one_and_it_is_guilty() {
     let document = after(&machine, requests);
     let dead = Table::running(&[(2, 20), (3, 30)]);
     let recycled = Table::running(&[(1, 11), (2, 20), (3, 30)]);
-    let (gone, silent) = (Evidence::Exited, Evidence::Silent { updated_at: 1000 });
+    let (gone, silent) = (Suspicion::Exited, Suspicion::Silent { updated_at: 1000 });
     let rows = [
         // who is suspected, of which process, why, on which machine, why it goes
         ("a", 1, gone, &dead, Some(Reason::ProcessExited)),
@@ -92,25 +92,25 @@ fn a_suspect_goes_only_if_the_record_is_still_that_one_and_it_is_guilty() {
         ("a", 1, gone, &machine, None),
         ("a", 1, silent, &machine, Some(Reason::HeartbeatLost)),
         ("a", 1, silent, &dead, Some(Reason::ProcessExited)),
-        ("a", 1, Evidence::Silent { updated_at: 999 }, &machine, None),
+        ("a", 1, Suspicion::Silent { updated_at: 999 }, &machine, None),
         ("v", 2, silent, &machine, None),
         // It has been announced anew, by another process.
         ("b", 1, gone, &dead, None),
         ("b", 1, silent, &dead, None),
         ("nobody", 1, gone, &dead, None),
     ];
-    for (id, pid, evidence, now_running, expected) in rows {
+    for (id, pid, suspicion, now_running, expected) in rows {
         let process = machine.identify(pid);
-        let suspect = Suspect { id: id.into(), pid, process, evidence };
+        let suspect = Suspect { id: id.into(), pid, process, suspicion };
         let (after, changes) = reap(&document, &[suspect], context(now_running, 2000, 0));
         let reasons: Vec<Reason> = changes.iter().map(|change| change.reason).collect();
-        assert_eq!(reasons, Vec::from_iter(expected), "{id} {pid} {evidence:?}");
+        assert_eq!(reasons, Vec::from_iter(expected), "{id} {pid} {suspicion:?}");
         assert_eq!(after.records.len(), 3 - reasons.len());
     }
     // Where only a pid is known, that nobody has it here proves nothing.
     let text = r#"{"version":1,"updatedAt":1,"watchers":{"old":{"id":"old","host":"h","port":1,"pid":9,"startedAt":1,"updatedAt":1}}}"#;
     let document = Document::parse(text.as_bytes(), &WATCHERS).expect("a registry");
-    let suspect = Suspect { id: "old".into(), pid: 9, process: None, evidence: gone };
+    let suspect = Suspect { id: "old".into(), pid: 9, process: None, suspicion: gone };
     assert!(reap(&document, &[suspect], context(&dead, 2000, 0)).1.is_empty());
 }
 

@@ -225,7 +225,7 @@ proptest! {
         prop_assert_eq!(contents(&merge(&base, &disk, &base)), contents(&disk));
         prop_assert_eq!(contents(&merge(&base, &base, &memory)), contents(&memory));
         // No acknowledged change vanishes but behind a later one of the other side.
-        for change in differences(&base, &memory, Reason::Announced) {
+        for change in differences(&base, &memory, Reason::Announced, None) {
             let now = merged.records.get(&change.id);
             let is_kept = match (&change.after, now) {
                 (Some(ours), Some(now)) => ours.etag() == now.etag(),

@@ -16,14 +16,6 @@ use crate::output::Output;
 struct Checked {
     path: String,
     exists: bool,
-    notices: Vec<Notice>,
-}
-
-/// Something that is set and has no effect.
-#[derive(Debug, Serialize)]
-struct Notice {
-    key: &'static str,
-    message: &'static str,
 }
 
 pub(crate) fn run(global: &Global, verb: args::Config, output: Output) -> Result<()> {
@@ -49,17 +41,9 @@ pub(crate) fn run(global: &Global, verb: args::Config, output: Output) -> Result
             output.text(&config.to_yaml())
         }
         args::Config::Check => {
-            let config = read(&path, &registry, output)?;
-            let notices = config.notices().into_iter();
-            let notices = notices.map(|notice| Notice { key: notice.key, message: notice.message });
-            let checked = Checked {
-                path: path.to_string_lossy().into_owned(),
-                exists: path.exists(),
-                notices: notices.collect(),
-            };
-            for Notice { key, message } in &checked.notices {
-                output.warning(&format!("`{key}` has no effect: {message}"));
-            }
+            read(&path, &registry, output)?;
+            let checked =
+                Checked { path: path.to_string_lossy().into_owned(), exists: path.exists() };
             output.data(&checked, text)
         }
         args::Config::Schema => schema(output),

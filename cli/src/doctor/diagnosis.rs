@@ -161,7 +161,7 @@ fn room(evidence: &Evidence) -> Option<Finding> {
 }
 
 fn settings(evidence: &Evidence) -> Vec<Finding> {
-    let Settings { path, problem, notices } = &evidence.settings;
+    let Settings { path, problem } = &evidence.settings;
     let check = format!("{} config check", evidence.argus);
     let problem = problem.iter().filter(|problem| !is_told(problem.code, evidence));
     let wrong = problem.map(|problem| {
@@ -169,12 +169,7 @@ fn settings(evidence: &Evidence) -> Vec<Finding> {
             .says(format!("{}; nothing of the file is used", problem.brief()))
             .help(check.clone())
     });
-    let unused = notices.iter().map(|notice| {
-        Finding::new(Severity::Note, "setting-unused", notice.key)
-            .says(format!("`{}` has no effect: {}", notice.key, notice.message))
-            .help(format!("take it out of {}", quoted(&path.to_string_lossy())))
-    });
-    wrong.chain(unused).collect()
+    wrong.collect()
 }
 
 fn too_open(evidence: &Evidence) -> impl Iterator<Item = Finding> {

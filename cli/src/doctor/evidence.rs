@@ -53,8 +53,6 @@ pub(crate) struct Settings {
     pub(crate) path: PathBuf,
     /// Why it cannot be used.
     pub(crate) problem: Option<argus_config::ConfigError>,
-    /// What it says that has no effect.
-    pub(crate) notices: Vec<argus_config::Notice>,
 }
 
 /// A daemon that does not answer.

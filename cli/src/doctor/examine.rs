@@ -82,12 +82,11 @@ fn too_open(paths: &Paths, collections: &Catalog) -> Vec<(PathBuf, u32, u32)> {
 fn settings(paths: &Paths) -> (Settings, Config) {
     let path = argus_config::locate(paths.registry());
     let read = Config::read(&path, paths.registry());
-    let notices = read.as_ref().map_or_else(|_| Vec::new(), Config::notices);
     let (config, problem) = match read {
         Ok(config) => (config, None),
         Err(error) => (Config::default(), Some(error)),
     };
-    (Settings { path, problem, notices }, config)
+    (Settings { path, problem }, config)
 }
 
 fn read(file: &RegistryFile, daemon: &Probe) -> (File, Option<Reading>) {

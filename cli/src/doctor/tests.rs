@@ -20,11 +20,7 @@ use super::report::text;
 /// A registry with a daemon, and nothing wrong.
 fn sound() -> Evidence {
     Evidence {
-        settings: Settings {
-            path: "/home/me/.argus/config.yaml".into(),
-            problem: None,
-            notices: Vec::new(),
-        },
+        settings: Settings { path: "/home/me/.argus/config.yaml".into(), problem: None },
         too_open: Vec::new(),
         registry: "/home/me/.argus/registry.json".into(),
         argus: "argus".into(),

@@ -40,6 +40,12 @@ pub(crate) fn observe(pid: u32) -> Observed {
     }
 }
 
+/// What a process is called, as the system knows it: its first 15 bytes.
+pub fn command_of(pid: u32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\n').to_owned())
+}
+
 /// Whether a process is stopped, by a signal or by who debugs it: it is there and does nothing.
 pub fn is_stopped(pid: u32) -> bool {
     let stat = read_stat(pid);

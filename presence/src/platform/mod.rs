@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{ProcessEnd, boot_id, is_stopped};
+pub use linux::{ProcessEnd, boot_id, command_of, is_stopped};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{monotonic, observe, pid_namespace, since_boot};
 

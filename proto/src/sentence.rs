@@ -1,0 +1,116 @@
+//! Why a record is there, stale or gone, as one sentence.
+//!
+//! Pure: the last change of the record, and what it is now, say it; who asks says how times are written.
+
+use crate::engine::Reason;
+use crate::event::EventKind;
+use crate::evidence::Evidence;
+use crate::method::{Found, Recorded};
+use crate::presence::State;
+
+/// Says it. `at` is when the last change was made, as people write it; `now` is the record as it is, if it
+/// is there.
+pub fn sentence(last: &Recorded, at: &str, now: Option<&Found>) -> String {
+    let evidence = last.evidence.as_ref().map(|text| Evidence::from_json(text.as_str()));
+    let cause = cause(last, &evidence.unwrap_or_default());
+    // What is there now although the last change took it away was put there by somebody unrecorded.
+    let kind = match (now, last.kind) {
+        (Some(_), EventKind::Removed) => {
+            return format!(
+                "there, though it was removed {at} ({cause}): somebody has brought it back since"
+            );
+        }
+        (None, EventKind::Added | EventKind::Updated) => {
+            return format!(
+                "gone: it was {} {at} ({cause}), and somebody has removed it since, unseen",
+                last.kind.name()
+            );
+        }
+        (_, kind) => kind.name(),
+    };
+    let state = now.and_then(|found| found.state).map(standing).unwrap_or_default();
+    format!("{kind} {at}: {cause}{state}")
+}
+
+/// What a state means, at the end of the sentence.
+fn standing(state: State) -> &'static str {
+    match state {
+        State::Live => "; it is live",
+        State::Stale => "; it is stale: nothing was heard of it for longer than its TTL",
+        State::Dead => "; it is dead: its process has ended",
+        State::Invalid => "; it is invalid: the record is damaged",
+    }
+}
+
+fn cause(last: &Recorded, evidence: &Evidence) -> String {
+    let text = match last.reason {
+        Reason::Announced => format!("announced{}", by(evidence)),
+        Reason::Put => format!("put{}", by(evidence)),
+        Reason::Patched => format!("patched{}", by(evidence)),
+        Reason::Removed => format!("asked for{}", by(evidence)),
+        Reason::Pruned => format!("pruned{}", by(evidence)),
+        Reason::ProcessExited => match evidence.pid {
+            Some(pid) => format!("process {pid} exited"),
+            None => "its process exited".to_owned(),
+        },
+        Reason::HeartbeatLost => heartbeat_lost(evidence),
+        Reason::External if evidence.first_seen => {
+            "it was there before changes were recorded".to_owned()
+        }
+        Reason::External => match &evidence.file {
+            Some(file) => format!("another program wrote {file}"),
+            None => "another program wrote the file".to_owned(),
+        },
+        Reason::Recovered => recovered(evidence),
+        Reason::Source => source(last, evidence),
+    };
+    match evidence.unrecorded && !evidence.first_seen {
+        true => format!("{text} (found then; no argusd was recording when it happened)"),
+        false => text,
+    }
+}
+
+/// " by process 51299 (node)".
+fn by(evidence: &Evidence) -> String {
+    match (evidence.pid, &evidence.command) {
+        (Some(pid), Some(command)) => format!(" by process {pid} ({command})"),
+        (Some(pid), None) => format!(" by process {pid}"),
+        (None, _) => String::new(),
+    }
+}
+
+fn heartbeat_lost(evidence: &Evidence) -> String {
+    let seconds = |ms: u64| format!("{} s", ms.div_ceil(1000));
+    match (evidence.silent_ms, evidence.ttl_ms) {
+        (Some(silent), Some(ttl)) => {
+            format!(
+                "nothing was heard of it for {}, and its TTL is {}",
+                seconds(silent),
+                seconds(ttl)
+            )
+        }
+        _ => "nothing was heard of it for longer than its TTL".to_owned(),
+    }
+}
+
+fn recovered(evidence: &Evidence) -> String {
+    let file = evidence.file.as_deref().unwrap_or("the file");
+    match &evidence.quarantined {
+        Some(kept) => {
+            format!("{file} was damaged, and this is what was left; its bytes are kept in {kept}")
+        }
+        None => format!("{file} was damaged, and this is what was left"),
+    }
+}
+
+fn source(last: &Recorded, evidence: &Evidence) -> String {
+    let folder = evidence.path.as_deref().unwrap_or("its folder");
+    if let Some(detail) = &evidence.detail {
+        return detail.clone();
+    }
+    match last.kind {
+        EventKind::Added => format!("{folder} is there"),
+        EventKind::Removed => format!("{folder} is gone, or no task any more"),
+        _ => format!("{folder} has changed"),
+    }
+}
