@@ -78,6 +78,13 @@ pub(crate) enum Command {
     Wait(Wait),
     /// Tell what happens, as it happens
     Events(Events),
+    /// Tell why a record is there, stale or gone
+    Why(Why),
+    /// Tell what became of records, and why
+    History(History),
+    /// Follow folders of tasks
+    #[command(subcommand)]
+    Sources(Sources),
     /// Look at everything at once: records, events and the daemon, on the whole terminal
     Top,
     /// Tell how the registry is
@@ -358,6 +365,67 @@ pub(crate) struct Events {
     /// Begin with what is there
     #[arg(long, conflicts_with = "since")]
     pub(crate) snapshot: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// Which record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Only of this record
+    #[arg(value_name = "ID", add = ArgValueCompleter::new(complete_ids))]
+    pub(crate) id: Option<String>,
+    /// Only what is younger than this, as in 2h; or what came after this cursor
+    #[arg(long, value_name = "AGE|CURSOR")]
+    pub(crate) since: Option<String>,
+    /// At most so many, the last ones [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sources {
+    /// List them
+    Ls,
+    /// Follow a folder: every folder in it that has a metadata.json is a task
+    Add(AddSource),
+    /// Follow one no more, and take its tasks out
+    Rm {
+        /// Which
+        name: String,
+    },
+    /// Leave its tasks as they are, whatever becomes of the folder
+    Pause {
+        /// Which
+        name: String,
+    },
+    /// Go on following it, after a look at all of it
+    Resume {
+        /// Which
+        name: String,
+    },
+    /// Look at all of it now
+    Sync {
+        /// Which [default: all]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddSource {
+    /// The folder: a path, or file:///srv/tasks
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// What it is called [default: as the folder is]
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// Look at it every few minutes and when asked, and not at each change
+    #[arg(long)]
+    pub(crate) no_watch: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,13 +17,14 @@ pub(crate) fn argus(paths: &Paths) -> String {
 }
 
 /// The verbs that are about one collection.
-const OF_A_COLLECTION: [&str; 14] = [
+const OF_A_COLLECTION: [&str; 16] = [
     "announce",
     "doctor",
     "edit",
     "events",
     "get",
     "heartbeat",
+    "history",
     "ls",
     "patch",
     "prune",
@@ -32,6 +33,7 @@ const OF_A_COLLECTION: [&str; 14] = [
     "rm",
     "top",
     "wait",
+    "why",
 ];
 
 /// An error with its help as it is to be typed here: about the registry and the collection that this call

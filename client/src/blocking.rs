@@ -92,6 +92,21 @@ verbs! {
     /// # Errors
     /// As there.
     resolve(resolve: Resolve) -> Resolved;
+    /// See [`Client::history`](crate::Client::history).
+    ///
+    /// # Errors
+    /// As there.
+    history(history: History) -> Changes;
+    /// See [`Client::why`](crate::Client::why).
+    ///
+    /// # Errors
+    /// As there.
+    why(id: &str) -> Explanation;
+    /// See [`Client::sources`](crate::Client::sources).
+    ///
+    /// # Errors
+    /// As there.
+    sources() -> Sources;
     /// See [`Client::status`](crate::Client::status).
     ///
     /// # Errors

@@ -22,6 +22,8 @@ use tokio::time::Instant;
 
 use crate::connection::{Connection, Unanswered, is_change};
 use crate::direct::Direct;
+use crate::direct_history;
+use crate::direct_sources;
 use crate::fallback::Fallback;
 use crate::link::Link;
 use crate::options::{Mode, Options};
@@ -216,6 +218,31 @@ impl Client {
     /// `E_NOT_FOUND` where none fits, `E_AMBIGUOUS` where several do.
     pub async fn resolve(&self, resolve: Resolve) -> Result<Resolved> {
         self.call(resolve).await
+    }
+
+    /// What became of the records of the collection, and why.
+    ///
+    /// # Errors
+    /// `E_USAGE` for a `since` that is neither a cursor that is still kept nor an age; `E_NOT_FOUND`
+    /// where no history is kept.
+    pub async fn history(&self, history: History) -> Result<Changes> {
+        self.call(history).await
+    }
+
+    /// Why a record is there, stale or gone, in one sentence.
+    ///
+    /// # Errors
+    /// `E_NOT_FOUND` where nothing is known of it.
+    pub async fn why(&self, id: &str) -> Result<Explanation> {
+        self.call(Why { id: id.to_owned() }).await
+    }
+
+    /// The folders of tasks that are followed.
+    ///
+    /// # Errors
+    /// What every read can meet: `E_IO`, `E_PERMISSION`, `E_UNREACHABLE`.
+    pub async fn sources(&self) -> Result<Sources> {
+        self.call(ListSources {}).await
     }
 
     /// How the registry is. Answers without a daemon too.
@@ -459,10 +486,14 @@ impl Client {
     }
 
     async fn on_the_file(&self, request: &Request, until: Instant) -> Result<Answer> {
-        let direct = self.direct()?;
-        let request = request.clone();
-        let until = until.into_std();
-        on_a_thread(move || direct.call(&request, until)).await
+        let (request, until) = (request.clone(), until.into_std());
+        let fallback = self.inner.fallback.clone();
+        on_a_thread(move || match request.kind() {
+            Kind::Sources => direct_sources::answer(&fallback, &request, until),
+            Kind::History => direct_history::answer(&fallback, &request),
+            _ => fallback.direct()?.call(&request, until),
+        })
+        .await
     }
 
     async fn look(&self) -> Result<Vec<Warning>> {
@@ -531,6 +562,7 @@ fn is_fenced(request: &Request) -> bool {
         Request::Put(put) => put.if_match.is_some() || put.if_absent,
         Request::Patch(patch) => patch.if_match.is_some() || patch.if_absent,
         Request::Remove(remove) => remove.if_match.is_some(),
+        Request::AddSource(_) => true,
         _ => false,
     }
 }

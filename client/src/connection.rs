@@ -225,5 +225,9 @@ enum Reply {
 
 /// Whether a call changes something, so that it matters whether it was carried out.
 pub(crate) fn is_change(request: &Request) -> bool {
-    matches!(request.kind(), Kind::Change | Kind::Heartbeat)
+    match request.kind() {
+        Kind::Change | Kind::Heartbeat => true,
+        Kind::Sources => !matches!(request, Request::ListSources(_)),
+        _ => false,
+    }
 }

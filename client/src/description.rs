@@ -52,6 +52,12 @@ impl Description {
         self.settings.look()
     }
 
+    /// The settings, as they were when they were last looked at.
+    #[cfg(feature = "config")]
+    pub(crate) fn config(&self) -> Arc<argus_config::Config> {
+        self.settings.config()
+    }
+
     /// What is wrong with the settings, once.
     pub(crate) fn take_problem(&mut self) -> Option<Warning> {
         let problem = self.settings.problem();

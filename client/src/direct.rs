@@ -87,6 +87,12 @@ impl Direct {
         }
     }
 
+    /// All of the collection, as it can be read.
+    #[cfg(feature = "config")]
+    pub(crate) fn document(&self) -> Result<Document> {
+        Ok(self.read()?.document)
+    }
+
     /// What is wrong with the file.
     pub(crate) fn look(&self) -> Result<Vec<Warning>> {
         Ok(self.warnings(&self.read()?))

@@ -48,6 +48,31 @@ impl Fallback {
         state.direct.clone()
     }
 
+    /// The file of one of argus' own collections.
+    #[cfg(feature = "config")]
+    pub(crate) fn direct_for(&self, collection: &Arc<Collection>) -> Result<Direct> {
+        let described = Described {
+            collection: collection.clone(),
+            paths: Ok(self.registry.beside_registry(collection.file.as_deref())?),
+            ..self.described()
+        };
+        Direct::new(&self.registry, &described)
+    }
+
+    /// The settings, as they are now.
+    #[cfg(feature = "config")]
+    pub(crate) fn config(&self) -> Arc<argus_config::Config> {
+        let mut state = self.state();
+        state.description.look();
+        state.description.config()
+    }
+
+    /// Where the files of the registry are.
+    #[cfg(feature = "history")]
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.registry
+    }
+
     /// What is known of the collection.
     pub(crate) fn described(&self) -> Described {
         self.state().described.clone()

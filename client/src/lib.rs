@@ -27,6 +27,8 @@ mod client;
 mod connection;
 mod description;
 mod direct;
+mod direct_history;
+mod direct_sources;
 mod fallback;
 mod handshake;
 mod link;

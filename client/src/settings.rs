@@ -27,6 +27,10 @@ impl Settings {
         self.0.look()
     }
 
+    pub(crate) fn config(&self) -> std::sync::Arc<argus_config::Config> {
+        self.0.current().clone()
+    }
+
     pub(crate) fn collections(&self) -> Catalog {
         self.0.current().collections.clone()
     }

@@ -103,6 +103,13 @@ pub fn add_source(known: &[KnownSource], add: &AddSource) -> Result<(Request, Pa
     Ok((put.into(), folder))
 }
 
+/// The error for a source whose folder is not there.
+pub fn no_folder(uri: &str) -> Error {
+    Error::new(Code::NotFound, format!("there is no folder at {uri}"))
+        .hint("argus sources add --help")
+        .details(json!({ "uri": uri }))
+}
+
 /// What removing one changes.
 ///
 /// # Errors

@@ -114,6 +114,13 @@ pub struct Database {
     pub on_conflict: OnConflict,
 }
 
+impl Database {
+    /// Where its file is, beside the other files of a registry in `folder`; `None`: there is to be none.
+    pub fn file(&self, folder: &Path) -> Option<PathBuf> {
+        self.enabled.then(|| folder.join(&self.path))
+    }
+}
+
 /// What is done where registry and database disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {

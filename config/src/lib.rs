@@ -23,7 +23,7 @@ mod stamp;
 mod yaml;
 
 pub use added_sources::{
-    KnownSource, add_source, known_sources, named_source, pause_source, remove_source,
+    KnownSource, add_source, known_sources, named_source, no_folder, pause_source, remove_source,
     resume_source,
 };
 pub use config::{

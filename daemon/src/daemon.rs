@@ -10,11 +10,13 @@ use argus_proto::method::hello::PROTOCOLS;
 use argus_store::Paths;
 use tokio::sync::watch;
 
+use crate::history::Historian;
 use crate::platform::Stream;
 use crate::pulse::Pulse;
 use crate::registries::Registries;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::sources::Sources;
 
 /// This program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,7 +25,9 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) struct Daemon {
     pub(crate) instance: Arc<str>,
     pub(crate) paths: Paths,
-    pub(crate) registries: Registries,
+    pub(crate) registries: Arc<Registries>,
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) history: Historian,
     settings: watch::Receiver<Settings>,
     pub(crate) sessions: Sessions,
     pub(crate) subscribers: AtomicUsize,
@@ -47,7 +51,9 @@ impl Daemon {
         Daemon {
             instance,
             paths,
-            registries,
+            registries: Arc::new(registries),
+            sources: Arc::default(),
+            history: Historian::default(),
             settings,
             sessions: Sessions::default(),
             subscribers: AtomicUsize::new(0),
@@ -59,9 +65,14 @@ impl Daemon {
         }
     }
 
-    /// The settings at this moment.
+    /// What `config.yaml` says at this moment.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.settings.borrow().config.clone()
+    }
+
+    /// The same, with whether it can be relied on.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.borrow().clone()
     }
 
     /// Takes who is at the other end for the successor. There can be one only, and none once this
@@ -78,8 +89,10 @@ impl Daemon {
     pub(crate) fn status(&self) -> StatusReport {
         let open = self.registries.open();
         let (commits, commit_latency) = self.registries.commits();
+        let of_settings = self.settings.borrow().warning();
         let of_files = open.iter().flat_map(|registry| registry.warnings());
-        let warnings = self.settings.borrow().warning().into_iter().chain(of_files).collect();
+        let of_database = self.history.warning();
+        let warnings = of_settings.into_iter().chain(of_files).chain(of_database).collect();
         StatusReport {
             version: VERSION.to_owned(),
             protocol: PROTOCOLS,
@@ -93,6 +106,8 @@ impl Daemon {
             commits,
             commit_latency,
             warnings,
+            sources: self.sources.list(),
+            database: self.history.status(),
         }
     }
 }

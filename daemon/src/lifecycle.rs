@@ -14,6 +14,7 @@ use argus_store::{Endpoint, Folder, KernelLock, Paths, StoreResult, Wait};
 use tokio::sync::watch;
 
 use crate::daemon::{Daemon, Sessions, VERSION};
+use crate::history;
 use crate::log::LogHandle;
 use crate::platform::{self, Binding};
 use crate::pulse::Pulse;
@@ -21,6 +22,7 @@ use crate::registries::Registries;
 use crate::registry::Shared;
 use crate::session;
 use crate::settings::{self, Settings};
+use crate::sources;
 use crate::takeover;
 
 /// How long a daemon that is being started waits for one that is ending.
@@ -179,6 +181,9 @@ pub(crate) async fn run(
     ready(&daemon)?;
 
     tokio::spawn(stop_on_signal(daemon.clone()));
+    daemon.history.describe(&daemon, &now.config).await;
+    tokio::spawn(history::follow(daemon.clone()));
+    tokio::spawn(sources::follow(daemon.clone(), settings.clone()));
     tokio::spawn(settings::follow(daemon.clone(), settings, plan.log));
     let binding = listen(&daemon, binding, &ownership, &plan.limits, plan.idle_timeout).await;
     tracing::info!("ending: {}", daemon.stop.requested().await);
@@ -196,7 +201,9 @@ pub(crate) async fn run(
         if tokio::time::timeout(SESSIONS_DRAIN_TIMEOUT, daemon.sessions.all_gone()).await.is_err() {
             tracing::warn!("ended before everyone had read his answers");
         }
+        daemon.sources.stop().await;
         daemon.registries.finish().await;
+        daemon.history.stop().await;
     })
     .await;
     if drained.is_err() {
@@ -265,7 +272,8 @@ fn look_after(
             Err(error) => tracing::error!("the socket has vanished, and cannot be made: {error}"),
         }
     }
-    let idle = daemon.sessions.idle_since().map(|since| Instant::now().duration_since(since));
+    let is_idle = !daemon.sources.is_any_followed();
+    let idle = daemon.sessions.idle_since().filter(|_| is_idle).map(|since| Instant::now().duration_since(since));
     if idle.is_some_and(|idle| idle >= idle_timeout) {
         daemon.stop.request("nobody has been connected for the idle timeout");
     }

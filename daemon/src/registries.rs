@@ -158,6 +158,17 @@ impl Registries {
         }
     }
 
+    /// The registry of a collection, if it is open.
+    pub(crate) fn opened(&self, name: &str) -> Option<Registry> {
+        self.state().open.get(name).cloned()
+    }
+
+    /// Whether a collection has a file.
+    pub(crate) fn has_file(&self, collection: &Collection) -> bool {
+        let paths = self.paths.beside_registry(collection.file.as_deref());
+        paths.is_ok_and(|paths| paths.registry().exists())
+    }
+
     /// How many writes there were, and how long the last of them took.
     pub(crate) fn commits(&self) -> (u64, CommitLatency) {
         self.shared.latencies.summary()

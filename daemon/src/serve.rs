@@ -17,7 +17,9 @@ use argus_proto::{Answer, Call, Request};
 use crate::commit::{Caller, Limits};
 use crate::daemon::{Daemon, VERSION};
 use crate::platform;
+use crate::history;
 use crate::registry::Registry;
+use crate::sources;
 
 /// How long before its deadline a request is told that the lock was not to be had, so that the
 /// answer arrives in time.
@@ -57,7 +59,7 @@ impl Peer {
         Peer { pid, stream, evidence: Arc::default() }
     }
 
-    fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         let evidence = self.evidence.get_or_init(|| {
             let (pid, command) = (Some(self.pid), command_of(self.pid));
             Arc::new(Evidence { pid, command, ..Evidence::default() })
@@ -86,10 +88,15 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
     if daemon.stop.is_requested() {
         return Err(Error::new(Code::Busy, "argusd is ending").hint("try again"));
     }
-    let registry = &daemon.registries.registry(call.collection.as_deref())?;
     if call.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
         return Err(Error::new(Code::Timeout, "the deadline passed before the request was read"));
     }
+    match call.request.kind() {
+        Kind::Sources => return sources::serve(&daemon, &peer, call).await,
+        Kind::History => return history::serve(&daemon, &peer, call).await,
+        _ => {}
+    }
+    let registry = &daemon.registries.registry(call.collection.as_deref())?;
     if call.request.kind() == Kind::Change {
         let limits = limits(&daemon, call.deadline, &peer);
         return registry.change(call.request, peer.caller(), limits).await;
@@ -116,7 +123,7 @@ fn names_an_id(request: &Request) -> bool {
 }
 
 /// Answers what needs neither lock nor disk.
-async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<Answer> {
+pub(crate) async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<Answer> {
     let snapshot = registry.snapshot();
     let newer_format = snapshot.newer_format().cloned();
     let answer = match &call.request {
@@ -146,6 +153,11 @@ async fn from_memory(registry: &Registry, caller: u32, call: &Call) -> Result<An
     }
 }
 
+/// How long may be worked on an answer that is to arrive in time.
+pub(crate) fn answer_in(deadline: Option<u64>) -> Duration {
+    time_left(deadline).saturating_sub(ANSWER_MARGIN)
+}
+
 /// A request without deadline is bounded as well: its caller may have one all the same.
 fn time_left(deadline: Option<u64>) -> Duration {
     deadline.map_or(REQUEST_DEADLINE, |deadline| {
@@ -154,9 +166,9 @@ fn time_left(deadline: Option<u64>) -> Duration {
     })
 }
 
-fn limits(daemon: &Daemon, deadline: Option<u64>, peer: &Peer) -> Limits {
+pub(crate) fn limits(daemon: &Daemon, deadline: Option<u64>, peer: &Peer) -> Limits {
     let lock_wait = daemon.config().lock.wait;
-    let lock_wait = lock_wait.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
+    let lock_wait = lock_wait.min(answer_in(deadline));
     let stream = peer.stream.clone();
     Limits {
         deadline,
@@ -189,7 +201,7 @@ async fn resolve_watcher(
         Resolution::Probe(candidates) => candidates,
     };
     let probed = candidates.len();
-    let timeout = RESOLVE_TIMEOUT.min(time_left(deadline).saturating_sub(ANSWER_MARGIN));
+    let timeout = RESOLVE_TIMEOUT.min(answer_in(deadline));
     let ask = move || reachable(&candidates, timeout);
     let answering = beside_the_others(true, ask).await?;
     resolve::finish(probed, &answering).map(Answer::Resolve)

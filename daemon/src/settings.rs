@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     /// What is wrong with the file, which then says something else.
     problem: Option<ConfigError>,
     /// Whether it has been right since this daemon started.
-    was_right: bool,
+    pub(crate) was_right: bool,
 }
 
 impl Settings {
@@ -78,6 +78,7 @@ pub(crate) async fn follow(
         }
         tell(&now);
         daemon.registries.follow(&now.config).await;
+        daemon.history.describe(&daemon, &now.config).await;
     }
 }
 

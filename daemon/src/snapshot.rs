@@ -7,10 +7,12 @@ use argus_proto::collection::Collection;
 use argus_proto::document::Document;
 use argus_proto::engine::{Change, Context};
 use argus_proto::error::{Code, Error};
+use argus_proto::evidence::Evidence;
 use argus_proto::method::Warning;
 use argus_store::{Recovery, Source};
 use imbl::Vector;
 
+use crate::commit::recovered;
 use crate::registry::context;
 
 /// How many changes are kept for those who come back with a cursor.
@@ -45,6 +47,8 @@ pub(crate) struct Snapshot {
     pub(crate) unwritable: Option<Error>,
     /// What was wrong with it and has been mended: the last of them.
     pub(crate) incidents: Vec<Warning>,
+    /// What shows the last of those.
+    pub(crate) recovered: Option<Arc<Evidence>>,
 }
 
 impl Snapshot {
@@ -64,6 +68,7 @@ impl Snapshot {
             problem,
             unwritable: None,
             incidents: Vec::new(),
+            recovered: None,
         }
     }
 
@@ -86,6 +91,7 @@ impl Snapshot {
         if self.incidents.len() == INCIDENTS_MAX {
             self.incidents.remove(0);
         }
+        self.recovered = Some(Arc::new(recovered(recovery)));
         self.incidents.push(Warning { code: Code::Corrupt, message: recovery.to_string() });
     }
 

@@ -11,8 +11,7 @@ use crate::presence::State;
 /// Says it. `at` is when the last change was made, as people write it; `now` is the record as it is, if it
 /// is there.
 pub fn sentence(last: &Recorded, at: &str, now: Option<&Found>) -> String {
-    let evidence = last.evidence.as_ref().map(|text| Evidence::from_json(text.as_str()));
-    let cause = cause(last, &evidence.unwrap_or_default());
+    let cause = cause(last);
     // What is there now although the last change took it away was put there by somebody unrecorded.
     let kind = match (now, last.kind) {
         (Some(_), EventKind::Removed) => {
@@ -42,7 +41,10 @@ fn standing(state: State) -> &'static str {
     }
 }
 
-fn cause(last: &Recorded, evidence: &Evidence) -> String {
+/// Why a change was made: "process 51234 exited".
+pub fn cause(last: &Recorded) -> String {
+    let evidence = last.evidence.as_ref().map(|text| Evidence::from_json(text.as_str()));
+    let evidence = &evidence.unwrap_or_default();
     let text = match last.reason {
         Reason::Announced => format!("announced{}", by(evidence)),
         Reason::Put => format!("put{}", by(evidence)),

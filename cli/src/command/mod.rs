@@ -9,6 +9,7 @@ pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod heartbeat;
+pub(crate) mod history;
 pub(crate) mod install;
 pub(crate) mod ls;
 pub(crate) mod man;
@@ -17,10 +18,12 @@ pub(crate) mod put;
 pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod run;
+pub(crate) mod sources;
 pub(crate) mod status;
 pub(crate) mod top;
 pub(crate) mod wait;
 pub(crate) mod watch;
+pub(crate) mod why;
 
 use std::io::Read;
 use std::path::Path;
@@ -77,6 +80,9 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Status => status::run(&session).await,
         Command::Wait(arguments) => wait::run(&session, arguments).await,
         Command::Events(arguments) => events::run(&session, arguments).await,
+        Command::History(arguments) => history::run(&session, arguments).await,
+        Command::Why(arguments) => why::run(&session, arguments).await,
+        Command::Sources(verb) => sources::run(&session, verb).await,
         Command::Daemon(verb) => daemon::run(&session, verb).await,
         Command::Completions(_) | Command::Man(_) | Command::Gate(_) | Command::Config(_) => Ok(()),
     };

@@ -33,6 +33,6 @@ pub use sources::{
     AddSource, ListSources, PauseSource, RemoveSource, ResumeSource, SourceError, SourceMetrics,
     SourceStatus, Sources, SyncSources, Watching,
 };
-pub use status::{CollectionStatus, CommitLatency, Status, StatusReport};
+pub use status::{CollectionStatus, CommitLatency, DatabaseStatus, Status, StatusReport};
 pub use subscribe::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
 pub use why::{Explanation, Why};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::method::Warning;
+use crate::method::{SourceStatus, Warning};
 
 /// Asks how the daemon is.
 #[derive(
@@ -40,6 +40,40 @@ pub struct StatusReport {
     pub commit_latency: CommitLatency,
     /// What is wrong.
     pub warnings: Vec<Warning>,
+    /// The folders of tasks that it follows.
+    pub sources: Vec<SourceStatus>,
+    /// The database that it keeps, if it keeps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseStatus>,
+}
+
+/// The database of a daemon. The numbers are of this life of it.
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode,
+)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DatabaseStatus {
+    /// Its file.
+    pub file: String,
+    /// Why it cannot be written at the moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// How many changes wait to be written.
+    pub queued: u64,
+    /// How long ago the oldest of those was made, in milliseconds.
+    pub lag_ms: u64,
+    /// How many changes could not wait any longer, and are not in it.
+    pub dropped: u64,
+    /// How many changes were written.
+    pub rows: u64,
+    /// In how many transactions.
+    pub batches: u64,
+    /// How often it could not be written.
+    pub failures: u64,
+    /// How many tasks are in it as somebody else made them, and not as their folders are.
+    pub kept: u64,
+    /// How many damaged files were set aside.
+    pub set_aside: u64,
 }
 
 /// One collection of a daemon.

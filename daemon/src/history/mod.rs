@@ -1,0 +1,158 @@
+//! The past of this daemon's collections: the database that keeps it, and what is answered from it.
+
+mod followed;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use argus_config::Config;
+use argus_database::{Database, History, Options, explain};
+use argus_presence::clock;
+use argus_proto::error::{Code, Error, Result};
+use argus_proto::method::{Get, Warning};
+use argus_proto::{Answer, Call, Request};
+use argus_store::quarantine;
+
+use crate::daemon::Daemon;
+use crate::serve::{Peer, answer_in, beside_the_others, from_memory};
+use followed::Followed;
+
+/// How long an answer waits for what happened a moment ago to be in the database.
+const FLUSH_WAIT: Duration = Duration::from_millis(500);
+
+/// The database of one daemon.
+#[derive(Default)]
+pub(crate) struct Historian(Mutex<Option<Running>>);
+
+struct Running {
+    options: Options,
+    /// Why there is none.
+    database: Result<Database>,
+}
+
+/// Wakes the database after each change, until the daemon ends.
+pub(crate) async fn follow(daemon: Arc<Daemon>) {
+    let mut changes = daemon.pulse.changes.subscribe();
+    while changes.changed().await.is_ok() {
+        daemon.history.wake();
+    }
+}
+
+/// Answers what is asked about the past.
+pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
+    let registry = daemon.registries.registry(call.collection.as_deref())?;
+    let collection = registry.name.clone();
+    let path = daemon.history.path();
+    let flushed = daemon.history.flush();
+    let wait = FLUSH_WAIT.min(answer_in(call.deadline));
+    let open = move || -> Result<Option<History>> {
+        if let Some(flushed) = flushed {
+            // What is not in yet is asked for in vain: `status` tells how far it is behind.
+            let _ = flushed.recv_timeout(wait);
+        }
+        path.map(|path| History::open(&path).map_err(Error::from)).transpose()
+    };
+    match call.request {
+        Request::Why(why) => {
+            let get = Call { request: Get { id: why.id.clone() }.into(), ..call };
+            let found = match from_memory(&registry, peer.pid, &get).await {
+                Ok(Answer::Get(found)) => Some(found),
+                Err(error) if error.code != Code::NotFound => return Err(error),
+                _ => None,
+            };
+            let explained = move || explain(open()?.as_ref(), &collection, &why, found.as_ref());
+            beside_the_others(true, explained).await?.map(Answer::Why)
+        }
+        Request::History(history) => {
+            let changes = move || {
+                let open = open()?.ok_or_else(keeps_none)?;
+                open.changes(&collection, &history, clock::wall_ms()).map_err(Error::from)
+            };
+            beside_the_others(true, changes).await?.map(Answer::History)
+        }
+        other => Err(Error::new(Code::Protocol, format!("`{}` is not served", other.method()))),
+    }
+}
+
+fn keeps_none() -> Error {
+    Error::new(Code::NotFound, "no history is kept: `database.enabled` is false in config.yaml")
+        .hint("argus config show")
+}
+
+impl Historian {
+    /// Goes on as the settings say. Ends the database that is not as they say: on a thread, since that
+    /// waits for a disk.
+    pub(crate) async fn describe(&self, daemon: &Daemon, config: &Config) {
+        let wanted = config.database.file(&daemon.paths.folder()).map(|path| Options {
+            path,
+            quarantine_folder: quarantine::folder(&daemon.paths),
+            on_conflict: config.database.on_conflict,
+        });
+        if self.running().as_ref().map(|running| &running.options) == wanted.as_ref() {
+            return;
+        }
+        self.stop().await;
+        let Some(options) = wanted else { return };
+        let (registries, sources) = (daemon.registries.clone(), daemon.sources.clone());
+        let database = Database::start(options.clone(), Followed { registries, sources });
+        let database = database.map_err(|error| {
+            Error::new(Code::Io, format!("the database cannot be started: {error}"))
+        });
+        *self.running() = Some(Running { options, database });
+    }
+
+    /// Has everything written that can be written quickly, and ends it.
+    pub(crate) async fn stop(&self) {
+        let running = self.running().take();
+        if let Some(Running { database: Ok(database), .. }) = running {
+            // What it could not write is found again by comparing, at the next start.
+            let _ = beside_the_others(true, move || database.stop()).await;
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(Running { database: Ok(database), .. }) = &*self.running() {
+            database.wake();
+        }
+    }
+
+    fn flush(&self) -> Option<argus_database::Flushed> {
+        match &*self.running() {
+            Some(Running { database: Ok(database), .. }) => Some(database.flush()),
+            _ => None,
+        }
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        self.running().as_ref().map(|running| running.options.path.clone())
+    }
+
+    /// How the database is; `None` where there is none.
+    pub(crate) fn status(&self) -> Option<argus_proto::method::DatabaseStatus> {
+        let running = self.running();
+        let Running { options, database } = running.as_ref()?;
+        let file = options.path.to_string_lossy().into_owned();
+        Some(match database {
+            Ok(database) => database.status().report(file),
+            Err(error) => argus_proto::method::DatabaseStatus {
+                file,
+                problem: Some(error.message.clone()),
+                ..Default::default()
+            },
+        })
+    }
+
+    /// What is wrong with it, for people.
+    pub(crate) fn warning(&self) -> Option<Warning> {
+        let status = self.status()?;
+        let problem = status.problem?;
+        let message = format!("{problem}; history and tasks are written to it when it can be");
+        Some(Warning { code: Code::Io, message })
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        // What is changed in there is whole at every step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
