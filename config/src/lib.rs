@@ -9,7 +9,7 @@
 
 mod collections;
 mod config;
-mod duration;
+pub mod duration;
 mod error;
 mod files;
 mod loader;
