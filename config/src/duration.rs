@@ -6,7 +6,7 @@ const UNITS: [(&str, u128); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Reads a time; also several in a row, as in `1m 30s`.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     // humantime knows more: years of 365.25 days, and units below what is printed here.
     let mut units = text.split(|c: char| c.is_ascii_digit() || c == ' ').filter(|s| !s.is_empty());
     let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 }
 
 /// Writes a time in the largest unit that fits it.
-pub(crate) fn print(time: Duration) -> String {
+pub fn print(time: Duration) -> String {
     let milliseconds = time.as_millis();
     let fits = |(_, unit): &&(&str, u128)| milliseconds.is_multiple_of(*unit);
     match UNITS.iter().find(fits) {

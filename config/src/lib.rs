@@ -10,7 +10,7 @@
 mod added_sources;
 mod collections;
 mod config;
-mod duration;
+pub mod duration;
 mod error;
 mod files;
 mod loader;

@@ -1,0 +1,174 @@
+//! The file itself: opening it, seeing that it is still the one that was opened, setting it aside.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{DatabaseError, DatabaseResult};
+use crate::platform::{self, FileId};
+use crate::schema;
+use crate::secret::Salt;
+
+/// How long SQLite waits for other programs at a time.
+const BUSY_WAIT: Duration = Duration::from_millis(250);
+/// Up to what size a file is checked as a whole when it is opened.
+const CHECKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What the journal is cut down to after a checkpoint.
+const JOURNAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+/// What stands beside a database, by what its name ends with.
+const JOURNALS: [&str; 2] = ["-shm", "-wal"];
+
+/// The open file.
+pub(crate) struct DatabaseFile {
+    pub(crate) connection: Connection,
+    pub(crate) salt: Salt,
+    path: PathBuf,
+    id: FileId,
+    journal: Option<FileId>,
+}
+
+impl DatabaseFile {
+    /// Opens the file, and makes it first where there is none.
+    pub(crate) fn open(path: &Path) -> DatabaseResult<Self> {
+        // 0600 before anything is in it. SQLite gives its journal the mode of the file.
+        platform::create_private(path).map_err(DatabaseError::io("create", path))?;
+        let id = identify(path)?;
+        let failed = DatabaseError::sqlite(path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(&failed)?;
+        connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
+        schema::origin(&connection, path)?;
+        prepare(&connection, path)?;
+        if fs::metadata(path).is_ok_and(|meta| meta.len() <= CHECKED_BYTES_MAX) {
+            check(&connection, path)?;
+        }
+        schema::migrate(&mut connection, path)?;
+        let salt = schema::salt(&connection, path)?;
+        let journal = FileId::of(&beside(path, "-wal")).unwrap_or_default();
+        let file = DatabaseFile { connection, salt, path: path.to_owned(), id, journal };
+        file.check_in_place()?;
+        Ok(file)
+    }
+
+    /// # Errors
+    /// [`DatabaseError::Moved`] where the name leads to another file now, or to none.
+    pub(crate) fn check_in_place(&self) -> DatabaseResult<()> {
+        match FileId::of(&self.path).map_err(DatabaseError::io("look at", &self.path))? {
+            Some(id) if id == self.id => Ok(()),
+            _ => Err(DatabaseError::Moved { path: self.path.clone() }),
+        }
+    }
+
+    /// Closes it. SQLite removes the journal by its name when the last one closes, so that is not left to
+    /// it where the journal is not ours: somebody put another file with its journal in place. Our own
+    /// has to go, or SQLite would play it into the other file.
+    pub(crate) fn close(self) {
+        let journal = FileId::of(&beside(&self.path, "-wal")).unwrap_or_default();
+        if self.check_in_place().is_err() && journal.is_some() && journal != self.journal {
+            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            if let Err(error) = self.connection.set_db_config(keep, true) {
+                tracing::warn!("the journal of a file that was replaced may be lost: {error}");
+            }
+        }
+        if let Err((_, error)) = self.connection.close() {
+            tracing::warn!("closing the database {}: {error}", self.path.display());
+        }
+    }
+
+    /// Puts what is in the journal into the file itself.
+    pub(crate) fn checkpoint(&self) -> DatabaseResult<()> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(DatabaseError::sqlite(&self.path))
+    }
+}
+
+fn identify(path: &Path) -> DatabaseResult<FileId> {
+    FileId::of(path)
+        .map_err(DatabaseError::io("look at", path))?
+        .ok_or_else(|| DatabaseError::Moved { path: path.to_owned() })
+}
+
+fn prepare(connection: &Connection, path: &Path) -> DatabaseResult<()> {
+    let failed = DatabaseError::sqlite(path);
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(&failed)?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        return Err(DatabaseError::Io {
+            operation: "keep a journal beside",
+            path: path.to_owned(),
+            source: io::Error::other("its file system does not share memory"),
+        });
+    }
+    // A power failure may take the last batches, never the order or the whole: the JSON files are the
+    // truth, and what is missing is found by comparing.
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(&failed)?;
+    // What SQLite sorts stays in memory: a file would be another place where records end up.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(&failed)?;
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))
+        .map_err(&failed)
+}
+
+fn check(connection: &Connection, path: &Path) -> DatabaseResult<()> {
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(DatabaseError::sqlite(path))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(DatabaseError::Damaged { path: path.to_owned(), problem: found })
+}
+
+/// Moves the file with its journal into the quarantine, under names of their own. `None` where there was
+/// nothing to move any more.
+pub(crate) fn set_aside(
+    path: &Path,
+    quarantine: &Path,
+    now: u64,
+) -> DatabaseResult<Option<PathBuf>> {
+    platform::create_private_folder(quarantine)
+        .map_err(DatabaseError::io("create the folder", quarantine))?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = format!("{stem}-{now}-{:08x}.db", fastrand::u32(..));
+    // The journal first: who is killed in between leaves a file that is found damaged again, and never a
+    // journal that would be played into a new one.
+    for journal in JOURNALS {
+        rename(&beside(path, journal), quarantine, &format!("{name}{journal}"))?;
+    }
+    rename(path, quarantine, &name)
+}
+
+fn rename(from: &Path, quarantine: &Path, name: &str) -> DatabaseResult<Option<PathBuf>> {
+    let to = quarantine.join(name);
+    let renamed = match fs::rename(from, &to) {
+        // The quarantine is on another disk. It is kept where it is then, under its new name.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let to = from.with_file_name(name);
+            fs::rename(from, &to).map(|()| to)
+        }
+        renamed => renamed.map(|()| to),
+    };
+    match renamed {
+        Ok(to) => {
+            platform::close_to_others(&to).map_err(DatabaseError::io("close to others", &to))?;
+            Ok(Some(to))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DatabaseError::io("set aside", from)(error)),
+    }
+}
+
+/// The name of what stands beside a database.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
