@@ -8,15 +8,16 @@ use crate::fallback::Fallback;
 /// Answers a request about the past.
 #[cfg(feature = "history")]
 pub(crate) fn answer(fallback: &Fallback, request: &Request) -> Result<Answer> {
-    use argus_database::{History, explain};
+    use argus_database::{History, explain, keeps_none};
     use argus_presence::clock;
-    use argus_proto::method::Get;
+    use argus_proto::method::{Changes, Get};
     use std::time::Instant;
 
     let direct = fallback.direct()?;
     let collection = &direct.collection().name;
     let path = fallback.config().database.file(&fallback.paths().folder());
-    let history = path.map(|path| History::open(&path).map_err(Error::from)).transpose()?;
+    let is_kept = path.is_some();
+    let history = path.map(|path| History::open(&path)).transpose()?.flatten();
     match request {
         Request::Why(why) => {
             let get = Get { id: why.id.clone() }.into();
@@ -25,10 +26,13 @@ pub(crate) fn answer(fallback: &Fallback, request: &Request) -> Result<Answer> {
                 Err(error) if error.code != Code::NotFound => return Err(error),
                 _ => None,
             };
-            explain(history.as_ref(), collection, why, found.as_ref()).map(Answer::Why)
+            explain(history.as_ref(), collection, why, found.as_ref(), clock::wall_ms())
+                .map(Answer::Why)
         }
         Request::History(asked) => {
-            let history = history.ok_or_else(argus_database::keeps_none)?;
+            let Some(history) = history else {
+                return if is_kept { Ok(Answer::History(Changes::default())) } else { Err(keeps_none()) };
+            };
             let changes = history.changes(Some(collection), asked, clock::wall_ms());
             changes.map(Answer::History).map_err(Error::from)
         }

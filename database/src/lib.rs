@@ -19,6 +19,7 @@ mod change;
 mod conflict;
 mod database;
 mod error;
+mod explain;
 mod file;
 mod follower;
 mod history;
@@ -36,6 +37,7 @@ mod task;
 
 pub use database::{Database, Flushed, Options};
 pub use error::{DatabaseError, DatabaseResult};
+pub use explain::{explain, keeps_none, local_time};
 pub use history::{ANSWER_BYTES_MAX, History};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_CHANGES_MAX};
 pub use registry::{Contents, Entry, Following, Gap, Registry, State, Version};

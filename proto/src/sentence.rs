@@ -32,7 +32,7 @@ pub fn sentence(last: &Recorded, at: &str, now: Option<&Found>) -> String {
 }
 
 /// What a state means, at the end of the sentence.
-fn standing(state: State) -> &'static str {
+pub fn standing(state: State) -> &'static str {
     match state {
         State::Live => "; it is live",
         State::Stale => "; it is stale: nothing was heard of it for longer than its TTL",

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use argus_config::Config;
-use argus_database::{Database, History, Options, explain};
+use argus_database::{Activity, Database, History, Options, explain, keeps_none};
 use argus_presence::clock;
 use argus_proto::error::{Code, Error, Result};
-use argus_proto::method::{Get, Warning};
+use argus_proto::method::{Changes, DatabaseStatus, Get, Warning};
 use argus_proto::{Answer, Call, Request};
 use argus_store::quarantine;
 
@@ -46,12 +46,13 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
     let path = daemon.history.path();
     let flushed = daemon.history.flush();
     let wait = FLUSH_WAIT.min(answer_in(call.deadline));
+    let is_kept = path.is_some();
     let open = move || -> Result<Option<History>> {
         if let Some(flushed) = flushed {
             // What is not in yet is asked for in vain: `status` tells how far it is behind.
             let _ = flushed.recv_timeout(wait);
         }
-        path.map(|path| History::open(&path).map_err(Error::from)).transpose()
+        Ok(path.map(|path| History::open(&path)).transpose()?.flatten())
     };
     match call.request {
         Request::Why(why) => {
@@ -61,23 +62,22 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
                 Err(error) if error.code != Code::NotFound => return Err(error),
                 _ => None,
             };
-            let explained = move || explain(open()?.as_ref(), &collection, &why, found.as_ref());
+            let explained = move || {
+                explain(open()?.as_ref(), &collection, &why, found.as_ref(), clock::wall_ms())
+            };
             beside_the_others(true, explained).await?.map(Answer::Why)
         }
         Request::History(history) => {
             let changes = move || {
-                let open = open()?.ok_or_else(keeps_none)?;
-                open.changes(&collection, &history, clock::wall_ms()).map_err(Error::from)
+                let Some(open) = open()? else {
+                    return if is_kept { Ok(Changes::default()) } else { Err(keeps_none()) };
+                };
+                Ok(open.changes(Some(&collection), &history, clock::wall_ms())?)
             };
             beside_the_others(true, changes).await?.map(Answer::History)
         }
         other => Err(Error::new(Code::Protocol, format!("`{}` is not served", other.method()))),
     }
-}
-
-fn keeps_none() -> Error {
-    Error::new(Code::NotFound, "no history is kept: `database.enabled` is false in config.yaml")
-        .hint("argus config show")
 }
 
 impl Historian {
@@ -129,17 +129,32 @@ impl Historian {
     }
 
     /// How the database is; `None` where there is none.
-    pub(crate) fn status(&self) -> Option<argus_proto::method::DatabaseStatus> {
+    pub(crate) fn status(&self) -> Option<DatabaseStatus> {
         let running = self.running();
         let Running { options, database } = running.as_ref()?;
         let file = options.path.to_string_lossy().into_owned();
-        Some(match database {
-            Ok(database) => database.status().report(file),
-            Err(error) => argus_proto::method::DatabaseStatus {
-                file,
-                problem: Some(error.message.clone()),
-                ..Default::default()
-            },
+        let status = match database {
+            Ok(database) => database.status(),
+            Err(error) => {
+                let problem = Some(error.message.clone());
+                return Some(DatabaseStatus { file, problem, ..DatabaseStatus::default() });
+            }
+        };
+        let problem = match status.activity {
+            Activity::Waiting { error, .. } => Some(error.message),
+            Activity::Opening | Activity::Working => None,
+        };
+        Some(DatabaseStatus {
+            file,
+            problem,
+            queued: status.queued,
+            lag_ms: status.lag_ms,
+            dropped: status.dropped,
+            rows: status.rows_written,
+            batches: status.batches,
+            failures: status.failures,
+            kept: status.kept,
+            set_aside: status.set_aside,
         })
     }
 

@@ -9,6 +9,7 @@
 mod sink;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,25 @@ impl Sources {
     /// How each source is, by name.
     pub(crate) fn list(&self) -> Vec<SourceStatus> {
         self.running().values().map(Running::status).collect()
+    }
+
+    /// Script and schemas of a task, if they are on the disk still what its record says.
+    pub(crate) fn contents(&self, id: &str, record: &str) -> Option<argus_database::Contents> {
+        #[derive(serde::Deserialize)]
+        struct Task {
+            path: PathBuf,
+            checksum: String,
+        }
+        let task: Task = serde_json::from_str(record).ok()?;
+        let source = self.running().get(source_of(id)?)?.known.source.clone();
+        let contents = argus_tasks::contents(&source, &task.path).ok()?;
+        (contents.checksum == task.checksum).then(|| argus_database::Contents {
+            checksum: contents.checksum,
+            metadata: Some(contents.metadata),
+            script: contents.script,
+            input_schema: contents.input_schema,
+            output_schema: contents.output_schema,
+        })
     }
 
     /// Goes on with the sources that there are now.

@@ -1,5 +1,6 @@
 //! The way of a source's tasks into the registry.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use argus_proto::adoption::{Adopted, Adoption};
@@ -38,18 +39,18 @@ impl TaskSink {
     }
 
     fn adopted(&self, change: TaskChange) -> Adopted {
-        let evidence = |folder: String| Evidence {
+        let evidence = |path: &Path| Evidence {
             source: Some(self.source.clone()),
-            path: Some(folder),
+            path: Some(path.to_string_lossy().into_owned()),
             ..Evidence::default()
         };
         match change {
-            TaskChange::Put { id, record, folder } => {
+            TaskChange::Put { id, path, record } => {
                 let record = Some(JsonText::from_canonical(record));
-                Adopted { id, record, evidence: evidence(folder) }
+                Adopted { id, record, evidence: evidence(&path) }
             }
-            TaskChange::Remove { id, folder } => {
-                Adopted { id, record: None, evidence: evidence(folder) }
+            TaskChange::Remove { id, path } => {
+                Adopted { id, record: None, evidence: evidence(&path) }
             }
         }
     }
