@@ -31,7 +31,11 @@ pub(crate) fn answer(fallback: &Fallback, request: &Request) -> Result<Answer> {
         }
         Request::History(asked) => {
             let Some(history) = history else {
-                return if is_kept { Ok(Answer::History(Changes::default())) } else { Err(keeps_none()) };
+                return if is_kept {
+                    Ok(Answer::History(Changes::default()))
+                } else {
+                    Err(keeps_none())
+                };
             };
             let changes = history.changes(Some(collection), asked, clock::wall_ms());
             changes.map(Answer::History).map_err(Error::from)
@@ -43,6 +47,9 @@ pub(crate) fn answer(fallback: &Fallback, request: &Request) -> Result<Answer> {
 /// A program that is built without it asks the daemon.
 #[cfg(not(feature = "history"))]
 pub(crate) fn answer(_fallback: &Fallback, _request: &Request) -> Result<Answer> {
-    Err(Error::new(Code::Unreachable, "no argusd is running, and this program cannot read its database")
-        .hint("argus daemon start"))
+    Err(Error::new(
+        Code::Unreachable,
+        "no argusd is running, and this program cannot read its database",
+    )
+    .hint("argus daemon start"))
 }

@@ -90,6 +90,9 @@ pub(crate) fn answer(_fallback: &Fallback, _request: &Request, _until: Instant) 
 }
 
 fn nobody_looks() -> Error {
-    Error::new(Code::Unreachable, "no argusd is running, and nobody else looks into the folders of tasks")
-        .hint("argus daemon start")
+    Error::new(
+        Code::Unreachable,
+        "no argusd is running, and nobody else looks into the folders of tasks",
+    )
+    .hint("argus daemon start")
 }

@@ -107,7 +107,7 @@ impl Daemon {
             commit_latency,
             warnings,
             sources: self.sources.list(),
-            database: self.history.status(),
+            database: self.history.status().map(Box::new),
         }
     }
 }

@@ -273,7 +273,11 @@ fn look_after(
         }
     }
     let is_idle = !daemon.sources.is_any_followed();
-    let idle = daemon.sessions.idle_since().filter(|_| is_idle).map(|since| Instant::now().duration_since(since));
+    let idle = daemon
+        .sessions
+        .idle_since()
+        .filter(|_| is_idle)
+        .map(|since| Instant::now().duration_since(since));
     if idle.is_some_and(|idle| idle >= idle_timeout) {
         daemon.stop.request("nobody has been connected for the idle timeout");
     }

@@ -16,8 +16,8 @@ use argus_proto::{Answer, Call, Request};
 
 use crate::commit::{Caller, Limits};
 use crate::daemon::{Daemon, VERSION};
-use crate::platform;
 use crate::history;
+use crate::platform;
 use crate::registry::Registry;
 use crate::sources;
 

@@ -99,7 +99,9 @@ impl Recorder<'_> {
         let known = known(transaction, &compare.collection)?;
         let at = compare.at_most.map_or(now, |at| at.min(now));
         let mut ids: Vec<&str> = compare.records.keys().map(|id| &**id).collect();
-        ids.extend(known.keys().map(String::as_str).filter(|id| !compare.records.contains_key(*id)));
+        ids.extend(
+            known.keys().map(String::as_str).filter(|id| !compare.records.contains_key(*id)),
+        );
         ids.sort_unstable();
         for id in ids {
             let (was, is) = (known.get(id), compare.records.get(id));
@@ -160,8 +162,8 @@ impl Recorder<'_> {
 fn known(connection: &Connection, collection: &str) -> Result<HashMap<String, (String, i64)>> {
     let mut statement = connection
         .prepare("SELECT id, etag, seq FROM latest WHERE collection = ?1 AND etag IS NOT NULL")?;
-    let rows = statement
-        .query_map([collection], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    let rows =
+        statement.query_map([collection], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
     rows.collect()
 }
 

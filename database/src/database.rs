@@ -15,7 +15,7 @@ use crate::signals::Signals;
 use crate::status::Status;
 
 /// Where the database is, and what is done where it and the registry disagree.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The file.
     pub path: PathBuf,

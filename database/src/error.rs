@@ -164,9 +164,7 @@ impl From<&DatabaseError> for Error {
         }
         let plain = Error::new(error.code(), error.to_string());
         let Some(path) = error.path() else { return plain };
-        plain
-            .hint(error.hint(path))
-            .details(serde_json::json!({ "path": path.to_string_lossy() }))
+        plain.hint(error.hint(path)).details(serde_json::json!({ "path": path.to_string_lossy() }))
     }
 }
 
@@ -182,16 +180,14 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError,
     };
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-    ) || matches!(
-        error,
-        SqlInputError { .. }
-            | InvalidColumnType(..)
-            | FromSqlConversionFailure(..)
-            | IntegralValueOutOfRange(..)
-    )
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || matches!(
+            error,
+            SqlInputError { .. }
+                | InvalidColumnType(..)
+                | FromSqlConversionFailure(..)
+                | IntegralValueOutOfRange(..)
+        )
 }
 
 /// What SQLite says, without the statement: that may hold what is not to be shown.

@@ -23,7 +23,7 @@ pub fn explain(
     match (last, found) {
         (Some(last), _) => {
             let sentence = sentence(&last, &local_time(last.at, now_ms), found);
-            Ok(Explanation { sentence, change: Some(last) })
+            Ok(Explanation { sentence, change: Some(last.into()) })
         }
         (None, Some(found)) => {
             let state = found.state.map(standing).unwrap_or_default();

@@ -78,7 +78,8 @@ impl History {
     ) -> DatabaseResult<Changes> {
         let limit = asked.limit.unwrap_or(CHANGES_DEFAULT);
         if limit > CHANGES_MAX {
-            let message = format!("{limit} changes at once are too many; at most {CHANGES_MAX} are answered");
+            let message =
+                format!("{limit} changes at once are too many; at most {CHANGES_MAX} are answered");
             return Err(usage(message, format!("argus history --limit {CHANGES_MAX}")));
         }
         let since = asked.since.as_deref().map(Since::parse).transpose()?;
@@ -228,10 +229,8 @@ fn uri(path: &Path) -> String {
 fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     let json = |column: usize| {
         let text: Option<String> = row.get(column)?;
-        text.map(|text| {
-            JsonText::parse(&text).map_err(|error| wrong(column, error.to_string()))
-        })
-        .transpose()
+        text.map(|text| JsonText::parse(&text).map_err(|error| wrong(column, error.to_string())))
+            .transpose()
     };
     Ok(Recorded {
         cursor: row.get(0)?,

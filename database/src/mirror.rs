@@ -257,17 +257,20 @@ impl Mirror {
             return Ok(());
         }
         // Its own changes are told from others' by this one, so it is another one each time.
-        let synced_at = row.synced_at.map_or(to_sql(now), |at| to_sql(now).max(at.saturating_add(1)));
-        let write = "UPDATE tasks SET version = ?1, uuid = ?2, checksum = ?3, metadata = ?4, script = ?5,
+        let synced_at =
+            row.synced_at.map_or(to_sql(now), |at| to_sql(now).max(at.saturating_add(1)));
+        let write =
+            "UPDATE tasks SET version = ?1, uuid = ?2, checksum = ?3, metadata = ?4, script = ?5,
              input_schema = ?6, output_schema = ?7, enabled = ?8, synced_at = ?9
              WHERE source = ?10 AND name = ?11";
         let (is_written, now) = (values != row.values, now);
         let texts = values.into_iter().collect::<Vec<_>>();
         let mut statement = transaction.prepare(write)?;
-        let bound = texts
-            .into_iter()
-            .map(rusqlite::types::Value::from)
-            .chain([synced_at.into(), task.source.clone().into(), task.name.clone().into()]);
+        let bound = texts.into_iter().map(rusqlite::types::Value::from).chain([
+            synced_at.into(),
+            task.source.clone().into(),
+            task.name.clone().into(),
+        ]);
         statement.execute(params_from_iter(bound))?;
         // Where something of somebody else's stays, it stays theirs, and as old as it is.
         if is_written && !is_kept {
@@ -289,11 +292,11 @@ fn insert(transaction: &Transaction<'_>, task: &Task, values: &Values, now: u64)
              enabled, source, name, changed_by, changed_at, synced_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'argus', ?11, ?11)",
     )?;
-    let bound = values
-        .iter()
-        .cloned()
-        .map(rusqlite::types::Value::from)
-        .chain([task.source.clone().into(), task.name.clone().into(), to_sql(now).into()]);
+    let bound = values.iter().cloned().map(rusqlite::types::Value::from).chain([
+        task.source.clone().into(),
+        task.name.clone().into(),
+        to_sql(now).into(),
+    ]);
     statement.execute(params_from_iter(bound))?;
     for (field, value) in values.iter().enumerate() {
         remember(transaction, task, field, hash(value.as_deref()))?;
@@ -317,9 +320,7 @@ fn changed(batch: &Batch) -> Vec<(Task, Option<u64>)> {
         let entry = &named.entry;
         let task = match (&entry.after, &entry.before) {
             (Some(after), _) => Task::read(&entry.id, &after.text),
-            (None, before) => {
-                Task::gone(&entry.id, before.as_ref().map(|before| &*before.text))
-            }
+            (None, before) => Task::gone(&entry.id, before.as_ref().map(|before| &*before.text)),
         };
         match task {
             Some(task) => tasks.insert(entry.id.clone(), (task, Some(entry.at))),
@@ -352,9 +353,9 @@ fn needs_contents(row: Option<&Row>, record: &Valid) -> bool {
         let checksum = Some(hash(Some(&record.checksum)));
         row.values[CHECKSUM].as_ref() != Some(&record.checksum)
             || row.base[CHECKSUM] != checksum
-            || CONTENTS.into_iter().any(|field| {
-                row.base[field] != Some(hash(row.values[field].as_deref()))
-            })
+            || CONTENTS
+                .into_iter()
+                .any(|field| row.base[field] != Some(hash(row.values[field].as_deref())))
     })
 }
 

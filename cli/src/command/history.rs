@@ -15,8 +15,7 @@ use crate::table::table;
 const HEADINGS: [&str; 4] = ["TIME", "CHANGE", "ID", "WHY"];
 
 pub(crate) async fn run(session: &Session, arguments: args::History) -> Result<()> {
-    let history =
-        History { id: arguments.id, since: arguments.since, limit: arguments.limit };
+    let history = History { id: arguments.id, since: arguments.since, limit: arguments.limit };
     let changes = session.told(true, session.client.history(history).await)?;
     if !session.output.json {
         if changes.changes.is_empty() {

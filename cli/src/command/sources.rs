@@ -29,7 +29,9 @@ pub(crate) async fn run(session: &Session, verb: args::Sources) -> Result<()> {
         args::Sources::Ls => {
             let sources = session.told(true, session.client.sources().await)?;
             if sources.sources.is_empty() && !session.output.json {
-                anstream::eprintln!("no folder of tasks is followed; see: argus sources add --help");
+                anstream::eprintln!(
+                    "no folder of tasks is followed; see: argus sources add --help"
+                );
             }
             print(session, &sources)
         }
@@ -101,9 +103,8 @@ async fn watch_scan(
     begun: u64,
 ) -> Result<Sources> {
     let is_meant = |status: &&SourceStatus| name.is_none_or(|name| name == status.name);
-    let is_followed = |status: &&SourceStatus| {
-        !matches!(status.watching, argus_client::method::Watching::Paused)
-    };
+    let is_followed =
+        |status: &&SourceStatus| !matches!(status.watching, argus_client::method::Watching::Paused);
     let is_open = |status: &SourceStatus| {
         status.progress.is_some() || status.last_sync.is_none_or(|at| at < begun)
     };
@@ -191,17 +192,15 @@ fn tell_errors(session: &Session, sources: &Sources) {
     for source in &sources.sources {
         for error in source.errors.iter().take(ERRORS_SHOWN_MAX) {
             let place = Path::new(&error.path).display();
-            session.output.warning(&format!(
-                "{}: {place}: {} ({})",
-                source.name, error.message, error.code
-            ));
+            session
+                .output
+                .warning(&format!("{}: {place}: {} ({})", source.name, error.message, error.code));
         }
         let hidden = source.errors.len().saturating_sub(ERRORS_SHOWN_MAX);
         if hidden > 0 {
-            session.output.warning(&format!(
-                "{}: {hidden} more; see: argus --json sources ls",
-                source.name
-            ));
+            session
+                .output
+                .warning(&format!("{}: {hidden} more; see: argus --json sources ls", source.name));
         }
     }
 }

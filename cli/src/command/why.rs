@@ -9,5 +9,5 @@ use crate::output::printable;
 
 pub(crate) async fn run(session: &Session, arguments: args::Why) -> Result<()> {
     let explanation = session.told(true, session.client.why(&arguments.id).await)?;
-    session.output.data(&explanation, |Explanation { sentence, .. }| printable(sentence).into())
+    session.output.data(&explanation, |Explanation { sentence, .. }| printable(sentence))
 }

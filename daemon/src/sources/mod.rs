@@ -22,8 +22,8 @@ use argus_proto::collection::{SOURCES, TASKS};
 use argus_proto::engine::Reason;
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::evidence::Evidence;
-use argus_proto::shell::quoted;
 use argus_proto::method::{self, SourceError, SourceStatus, Watching};
+use argus_proto::shell::quoted;
 use argus_proto::{Answer, Call, Request};
 use argus_tasks::Follower;
 use tokio::sync::watch;
@@ -169,7 +169,7 @@ impl Sources {
         let task: Task = serde_json::from_str(record).ok()?;
         let source = self.running().get(source_of(id)?)?.known.source.clone();
         let contents = argus_tasks::contents(&source, &task.path).ok()?;
-        (contents.checksum == task.checksum).then(|| argus_database::Contents {
+        (contents.checksum == task.checksum).then_some(argus_database::Contents {
             checksum: contents.checksum,
             metadata: Some(contents.metadata),
             script: contents.script,
@@ -271,7 +271,8 @@ impl Sources {
         let snapshot = tasks.snapshot();
         let records: Vec<Adopted> = {
             let running = self.running();
-            let is_orphan = |id: &str| !source_of(id).is_some_and(|name| running.contains_key(name));
+            let is_orphan =
+                |id: &str| !source_of(id).is_some_and(|name| running.contains_key(name));
             let orphans = snapshot.document.records.iter().filter(|(id, _)| is_orphan(id));
             orphans.map(|(id, _)| orphan(id)).collect()
         };

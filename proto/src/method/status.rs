@@ -44,7 +44,7 @@ pub struct StatusReport {
     pub sources: Vec<SourceStatus>,
     /// The database that it keeps, if it keeps one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<DatabaseStatus>,
+    pub database: Option<Box<DatabaseStatus>>,
 }
 
 /// The database of a daemon. The numbers are of this life of it.

@@ -18,5 +18,5 @@ pub struct Explanation {
     pub sentence: String,
     /// The last change of the record, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Recorded>,
+    pub change: Option<Box<Recorded>>,
 }
