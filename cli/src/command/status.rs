@@ -1,6 +1,6 @@
 //! `argus status`: how the registry is, with and without a daemon.
 
-use argus_client::method::StatusReport;
+use argus_client::method::{DatabaseStatus, SourceStatus, StatusReport};
 use argus_client::{Code, Overview, Result};
 
 use super::Session;
@@ -49,6 +49,12 @@ pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
             ),
         ));
     }
+    for source in &report.sources {
+        lines.push(field(&format!("  {}", source.name), &source_line(source)));
+    }
+    if let Some(database) = &report.database {
+        lines.push(field("database", &database_line(database)));
+    }
     lines.push(field("commits", &report.commits.to_string()));
     if report.commits > 0 {
         lines.push(field(
@@ -62,6 +68,36 @@ pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// A folder of tasks, and what happened to it.
+fn source_line(source: &SourceStatus) -> String {
+    let metrics = &source.metrics;
+    let waiting = match metrics.waiting {
+        0 => String::new(),
+        waiting => format!(", {waiting} waiting"),
+    };
+    format!(
+        "{}, {} of {} tasks invalid; {} events, {} coalesced, {} reloads, {} failed{waiting}",
+        source.watching.name(),
+        source.invalid,
+        source.tasks,
+        metrics.events,
+        metrics.coalesced,
+        metrics.reloads,
+        metrics.failures,
+    )
+}
+
+fn database_line(database: &DatabaseStatus) -> String {
+    if database.problem.is_some() {
+        let behind = age(database.lag_ms);
+        return format!("fails; {} changes wait, the oldest for {behind}", database.queued);
+    }
+    format!(
+        "{} changes written in {} batches, {} waiting, {} failures",
+        database.rows, database.batches, database.queued, database.failures
+    )
 }
 
 fn field(name: &str, value: &str) -> String {

@@ -17,6 +17,7 @@ use argus_store::survey::Obstacle;
 use serde::Serialize;
 
 use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings};
+use super::followed::followed;
 use crate::table::{age, ago};
 use crate::typed::quoted;
 
@@ -78,7 +79,7 @@ impl Finding {
         (self.code, &self.subject) == (other.code, &other.subject)
     }
 
-    fn new(severity: Severity, code: &'static str, subject: impl ToString) -> Self {
+    pub(super) fn new(severity: Severity, code: &'static str, subject: impl ToString) -> Self {
         Finding {
             code,
             severity,
@@ -90,11 +91,11 @@ impl Finding {
         }
     }
 
-    fn says(self, message: impl Into<String>) -> Self {
+    pub(super) fn says(self, message: impl Into<String>) -> Self {
         Finding { message: message.into(), ..self }
     }
 
-    fn help(self, help: impl Into<String>) -> Self {
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
         Finding { help: help.into(), ..self }
     }
 
@@ -341,9 +342,15 @@ fn serving(report: &StatusReport, evidence: &Evidence) -> Vec<Finding> {
     // What is wrong with the file has been seen there; what was, is told by what it left.
     let of_the_file = [Code::Corrupt, Code::UnsupportedVersion];
     let of_settings = evidence.settings.path.to_string_lossy();
-    let others = report.warnings.iter().filter(|warning| {
-        !of_the_file.contains(&warning.code) && !warning.message.starts_with(&*of_settings)
-    });
+    let of_database = report.database.as_ref().and_then(|database| database.problem.clone());
+    let is_told = |message: &str| {
+        message.starts_with(&*of_settings)
+            || of_database.as_ref().is_some_and(|problem| message.starts_with(problem))
+    };
+    let others = report
+        .warnings
+        .iter()
+        .filter(|warning| !of_the_file.contains(&warning.code) && !is_told(&warning.message));
     for warning in others {
         findings.push(
             finding(Severity::Warning, "daemon-cannot-write")
@@ -351,6 +358,7 @@ fn serving(report: &StatusReport, evidence: &Evidence) -> Vec<Finding> {
                 .help(format!("{} daemon logs", evidence.argus)),
         );
     }
+    findings.extend(followed(report, evidence));
     findings
 }
 

@@ -7,6 +7,7 @@ mod diagnosis;
 mod evidence;
 mod examine;
 mod fix;
+mod followed;
 mod report;
 #[cfg(test)]
 mod tests;

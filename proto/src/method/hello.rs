@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 pub const PROTOCOLS: [u32; 2] = [1, 1];
 
 /// What a daemon can do beyond the methods of protocol 1.
-pub const CAPABILITIES: [&str; 1] = ["handover"];
+pub const CAPABILITIES: [&str; 3] = ["handover", "history", "sources"];
 
 /// A client introduces itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, bincode::Encode, bincode::Decode)]

@@ -111,6 +111,9 @@ pub struct SourceStatus {
     pub uri: String,
     /// How it is followed.
     pub watching: Watching,
+    /// Why it is polled, though it is to be watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_polling: Option<String>,
     /// How many tasks it has, the invalid ones among them.
     pub tasks: u64,
     /// How many of those are not as they should be.

@@ -15,6 +15,7 @@ mod edit;
 mod events;
 mod fallback;
 mod files;
+mod history;
 mod lifecycle;
 mod limits;
 mod locks;
