@@ -35,10 +35,10 @@ pub(crate) struct Follower<R> {
     registry: R,
     signals: Arc<Signals>,
     shared: Arc<Mutex<Shared>>,
-    queue: Queue,
-    file: Option<DatabaseFile>,
+    pub(crate) queue: Queue,
+    pub(crate) file: Option<DatabaseFile>,
     mirror: Mirror,
-    limits: Limits,
+    pub(crate) limits: Limits,
     sweep_at: Instant,
     stop_by: Option<Instant>,
 }
@@ -112,7 +112,7 @@ impl<R: Registry> Follower<R> {
     }
 
     /// Writes until nothing waits.
-    fn write_all(&mut self) -> DatabaseResult<()> {
+    pub(crate) fn write_all(&mut self) -> DatabaseResult<()> {
         let mut mended = 0;
         loop {
             match self.write_once() {
@@ -174,11 +174,10 @@ impl<R: Registry> Follower<R> {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(&failed)?;
-        let rows =
-            change::record(&transaction, batch, &file.salt, now).map_err(&failed)?;
+        let rows = change::record(&transaction, batch, &file.salt, now).map_err(&failed)?;
         self.mirror.apply(&transaction, tasks, now).map_err(&failed)?;
-        let has_more = is_sweep_due
-            && retention::sweep(&transaction, self.limits, now).map_err(&failed)?;
+        let has_more =
+            is_sweep_due && retention::sweep(&transaction, self.limits, now).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if is_sweep_due && !has_more {
             self.sweep_at = Instant::now() + SWEEP_EVERY;
@@ -189,8 +188,7 @@ impl<R: Registry> Follower<R> {
     fn open(&mut self) -> DatabaseResult<()> {
         let path = &self.options.path;
         let file = DatabaseFile::open(path)?;
-        let progress =
-            change::progress(&file.connection).map_err(DatabaseError::sqlite(path))?;
+        let progress = change::progress(&file.connection).map_err(DatabaseError::sqlite(path))?;
         self.queue.resume(&self.registry, &progress);
         self.mirror.opened();
         self.file = Some(file);

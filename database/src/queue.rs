@@ -142,11 +142,7 @@ impl Queue {
 
     /// Takes over up to where a file that was just opened is written, and what the registry still has
     /// between there and what waits.
-    pub(crate) fn resume(
-        &mut self,
-        registry: &impl Registry,
-        written: &HashMap<String, Cursor>,
-    ) {
+    pub(crate) fn resume(&mut self, registry: &impl Registry, written: &HashMap<String, Cursor>) {
         for collection in registry.collections() {
             self.followed.entry(collection.into()).or_default();
         }
@@ -174,14 +170,10 @@ impl Queue {
         let Some(following) = registry.changes(collection, followed.written.as_ref()) else {
             return;
         };
-        let first = followed
-            .entries
-            .front()
-            .map(|entry| entry.cursor.clone())
-            .or_else(|| {
-                let place = followed.place.clone()?;
-                Some(Cursor { revision: place.revision.saturating_add(1), ..place })
-            });
+        let first = followed.entries.front().map(|entry| entry.cursor.clone()).or_else(|| {
+            let place = followed.place.clone()?;
+            Some(Cursor { revision: place.revision.saturating_add(1), ..place })
+        });
         let is_before = |entry: &Entry| {
             first.as_ref().is_some_and(|first| {
                 first.epoch == entry.cursor.epoch && entry.cursor.revision < first.revision
@@ -271,10 +263,8 @@ impl Queue {
             self.pull_one(registry, collection);
             let followed = self.followed.get_mut(collection)?;
             let first = followed.entries.front().map(|entry| entry.cursor.clone());
-            let before_first = first.map(|first| Cursor {
-                revision: first.revision.saturating_sub(1),
-                ..first
-            });
+            let before_first =
+                first.map(|first| Cursor { revision: first.revision.saturating_sub(1), ..first });
             let Some(state) = state else {
                 // It is not open any more, so all that can be told is what waits.
                 places.insert(collection.clone(), before_first.or_else(|| followed.place.clone())?);

@@ -99,7 +99,8 @@ mod tests {
     }
 
     fn left(connection: &Connection) -> Vec<i64> {
-        let mut statement = connection.prepare("SELECT seq FROM changes ORDER BY seq").expect("ours");
+        let mut statement =
+            connection.prepare("SELECT seq FROM changes ORDER BY seq").expect("ours");
         let rows = statement.query_map([], |row| row.get(0)).expect("ours");
         rows.collect::<Result<_>>().expect("numbers")
     }
@@ -116,8 +117,9 @@ mod tests {
         let now = 32 * DAY_MS as u64;
         assert!(!sweep(&connection, Limits::default(), now).expect("ours"));
         assert_eq!(left(&connection), [2, 5]);
-        let latest: i64 =
-            connection.query_row("SELECT count(*) FROM latest", [], |row| row.get(0)).expect("ours");
+        let latest: i64 = connection
+            .query_row("SELECT count(*) FROM latest", [], |row| row.get(0))
+            .expect("ours");
         assert_eq!(latest, 2);
     }
 

@@ -70,8 +70,9 @@ fn migrate_with(
 ) -> DatabaseResult<()> {
     let failed = DatabaseError::sqlite(path);
     loop {
-        let step =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let step = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(&failed)?;
         // Asked again in each transaction: another process may have been here meanwhile.
         let version: i64 =
             step.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&failed)?;
