@@ -66,17 +66,29 @@ impl DatabaseFile {
         }
     }
 
-    /// Closes it. SQLite removes the journal by its name when the last one closes, so that is not left to
-    /// it where the journal is not ours: somebody put another file with its journal in place. Our own
+    /// Closes it. SQLite plays the journal into the file and removes it by its name then. That is not left
+    /// to it where the journal is not ours: somebody put another file with its journal in place. Our own
     /// has to go, or SQLite would play it into the other file.
     pub(crate) fn close(self) {
         let journal = FileId::of(&journal(&self.path)).unwrap_or_default();
-        if self.check_in_place().is_err() && journal.is_some() && journal != self.journal {
-            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            if let Err(error) = self.connection.set_db_config(keep, true) {
-                tracing::warn!("the journal of a file that was replaced may be lost: {error}");
-            }
+        let is_foreign = journal.is_some() && journal != self.journal;
+        if is_foreign && self.check_in_place().is_err() {
+            return self.close_as_it_is();
         }
+        self.close_connection();
+    }
+
+    /// Closes it, and leaves file and journal as they are: what is damaged is kept as it was found.
+    pub(crate) fn close_as_it_is(self) {
+        if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!("the journal of {} may be lost: {error}", self.path.display());
+        }
+        self.close_connection();
+    }
+
+    fn close_connection(self) {
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!("closing the database {}: {error}", self.path.display());
         }

@@ -118,12 +118,12 @@ fn run(steps: Vec<Step>) {
                 lock = None;
                 flush(&database).expect("writable");
                 database.stop();
-                for at in 0..COLLECTIONS.len() {
-                    let before = test.registry.records(COLLECTIONS[at]);
+                for (at, collection) in COLLECTIONS.into_iter().enumerate() {
+                    let before = test.registry.records(collection);
                     for (_, id, value) in unseen.iter().filter(|unseen| unseen.0 == at) {
                         change(&test.registry, at, *id, *value);
                     }
-                    let after = test.registry.records(COLLECTIONS[at]);
+                    let after = test.registry.records(collection);
                     let mut ids: Vec<_> = before.keys().chain(after.keys()).cloned().collect();
                     ids.sort();
                     ids.dedup();
