@@ -1,5 +1,6 @@
 //! Writing changes: a row each in `changes`, and what is known last of each record in `latest`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use argus_proto::cursor::Cursor;
@@ -105,7 +106,8 @@ impl Recorder<'_> {
         ids.sort_unstable();
         for id in ids {
             let (was, is) = (known.get(id), compare.records.get(id));
-            if was.map(|(etag, _)| &**etag) == is.map(|version| &*version.etag) {
+            let etag = is.map(|version| self.etag(compare.is_secret, &version.etag));
+            if was.map(|(etag, _)| &**etag) == etag.as_deref() {
                 continue;
             }
             let row = Row {
@@ -147,10 +149,15 @@ impl Recorder<'_> {
             row.evidence,
         ])?;
         let seq = transaction.last_insert_rowid();
-        let etag = row.after.map(|after| &*after.etag);
+        let etag = row.after.map(|after| self.etag(is_secret, &after.etag));
         self.latest.execute(params![collection, row.id, etag, seq])?;
         self.rows += 1;
         Ok(())
+    }
+
+    /// An etag is a hash of the record that anybody can make of a guess.
+    fn etag<'v>(&self, is_secret: bool, etag: &'v str) -> Cow<'v, str> {
+        if is_secret { self.salt.hash(etag).into() } else { etag.into() }
     }
 
     fn shown(&self, is_secret: bool, text: &str) -> String {

@@ -38,6 +38,7 @@ impl DatabaseFile {
     pub(crate) fn open(path: &Path) -> DatabaseResult<Self> {
         // 0600 before anything is in it. SQLite gives its journal the mode of the file.
         platform::create_private(path).map_err(DatabaseError::io("create", path))?;
+        check_regular(path)?;
         let id = identify(path)?;
         let failed = DatabaseError::sqlite(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -50,7 +51,7 @@ impl DatabaseFile {
         }
         schema::migrate(&mut connection, path)?;
         let salt = schema::salt(&connection, path)?;
-        let journal = FileId::of(&beside(path, "-wal")).unwrap_or_default();
+        let journal = FileId::of(&journal(path)).unwrap_or_default();
         let file = DatabaseFile { connection, salt, path: path.to_owned(), id, journal };
         file.check_in_place()?;
         Ok(file)
@@ -65,17 +66,29 @@ impl DatabaseFile {
         }
     }
 
-    /// Closes it. SQLite removes the journal by its name when the last one closes, so that is not left to
-    /// it where the journal is not ours: somebody put another file with its journal in place. Our own
+    /// Closes it. SQLite plays the journal into the file and removes it by its name then. That is not left
+    /// to it where the journal is not ours: somebody put another file with its journal in place. Our own
     /// has to go, or SQLite would play it into the other file.
     pub(crate) fn close(self) {
-        let journal = FileId::of(&beside(&self.path, "-wal")).unwrap_or_default();
-        if self.check_in_place().is_err() && journal.is_some() && journal != self.journal {
-            let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            if let Err(error) = self.connection.set_db_config(keep, true) {
-                tracing::warn!("the journal of a file that was replaced may be lost: {error}");
-            }
+        let journal = FileId::of(&journal(&self.path)).unwrap_or_default();
+        let is_foreign = journal.is_some() && journal != self.journal;
+        if is_foreign && self.check_in_place().is_err() {
+            return self.close_as_it_is();
         }
+        self.close_connection();
+    }
+
+    /// Closes it, and leaves file and journal as they are: what is damaged is kept as it was found.
+    pub(crate) fn close_as_it_is(self) {
+        if let Err(error) =
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        {
+            tracing::warn!("the journal of {} may be lost: {error}", self.path.display());
+        }
+        self.close_connection();
+    }
+
+    fn close_connection(self) {
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!("closing the database {}: {error}", self.path.display());
         }
@@ -136,6 +149,8 @@ pub(crate) fn set_aside(
 ) -> DatabaseResult<Option<PathBuf>> {
     platform::create_private_folder(quarantine)
         .map_err(DatabaseError::io("create the folder", quarantine))?;
+    check_regular(path)?;
+    let path = &real(path);
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let name = format!("{stem}-{now}-{:08x}.db", fastrand::u32(..));
     // The journal first: who is killed in between leaves a file that is found damaged again, and never a
@@ -144,6 +159,24 @@ pub(crate) fn set_aside(
         rename(&beside(path, journal), quarantine, &format!("{name}{journal}"))?;
     }
     rename(path, quarantine, &name)
+}
+
+/// # Errors
+/// Where it is a folder, a device: nothing that argus would use or move. One that is gone is none.
+pub(crate) fn check_regular(path: &Path) -> DatabaseResult<()> {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(DatabaseError::Io {
+            operation: "use",
+            path: path.to_owned(),
+            source: io::Error::other("it is not a regular file"),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The file behind a link: its journal stands beside it, not beside the link.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn rename(from: &Path, quarantine: &Path, name: &str) -> DatabaseResult<Option<PathBuf>> {
@@ -166,8 +199,13 @@ fn rename(from: &Path, quarantine: &Path, name: &str) -> DatabaseResult<Option<P
     }
 }
 
+/// The journal of a database.
+pub(crate) fn journal(path: &Path) -> PathBuf {
+    beside(&real(path), "-wal")
+}
+
 /// The name of what stands beside a database.
-pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

@@ -23,8 +23,9 @@ use crate::status::Activity;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long it lets changes gather after a batch: many changes are a few transactions.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often it looks whether anything is too old.
+/// How often it looks whether anything is too old, while there is something to write and else.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_IDLE_EVERY: Duration = Duration::from_secs(600);
 /// How often in a row it opens the file again at once; beyond that it waits first.
 const MENDED_MAX: u32 = 3;
 /// How long it goes on writing once it has to end.
@@ -35,11 +36,12 @@ pub(crate) struct Follower<R> {
     registry: R,
     signals: Arc<Signals>,
     shared: Arc<Mutex<Shared>>,
-    queue: Queue,
-    file: Option<DatabaseFile>,
+    pub(crate) queue: Queue,
+    pub(crate) file: Option<DatabaseFile>,
     mirror: Mirror,
-    limits: Limits,
+    pub(crate) limits: Limits,
     sweep_at: Instant,
+    sweep_idle_at: Instant,
     stop_by: Option<Instant>,
 }
 
@@ -67,6 +69,7 @@ impl<R: Registry> Follower<R> {
             mirror,
             limits: Limits::default(),
             sweep_at: Instant::now(),
+            sweep_idle_at: Instant::now(),
             stop_by: None,
         }
     }
@@ -112,7 +115,7 @@ impl<R: Registry> Follower<R> {
     }
 
     /// Writes until nothing waits.
-    fn write_all(&mut self) -> DatabaseResult<()> {
+    pub(crate) fn write_all(&mut self) -> DatabaseResult<()> {
         let mut mended = 0;
         loop {
             match self.write_once() {
@@ -166,7 +169,8 @@ impl<R: Registry> Follower<R> {
         let now = now_ms();
         let tasks =
             self.mirror.prepare(&file.connection, batch, &self.registry).map_err(&failed)?;
-        let is_sweep_due = self.sweep_at <= Instant::now();
+        let sweep_at = if batch.is_empty() { self.sweep_idle_at } else { self.sweep_at };
+        let is_sweep_due = sweep_at <= Instant::now();
         if batch.is_empty() && tasks.is_empty() && !is_sweep_due {
             return Ok(0);
         }
@@ -181,6 +185,9 @@ impl<R: Registry> Follower<R> {
         transaction.commit().map_err(&failed)?;
         if is_sweep_due && !has_more {
             self.sweep_at = Instant::now() + SWEEP_EVERY;
+            self.sweep_idle_at = Instant::now() + SWEEP_IDLE_EVERY;
+        } else if has_more {
+            self.sweep_idle_at = Instant::now();
         }
         Ok(rows)
     }
@@ -200,8 +207,10 @@ impl<R: Registry> Follower<R> {
         if error.spares_connection() {
             return Err(error);
         }
-        if let Some(file) = self.file.take() {
-            file.close();
+        match (self.file.take(), &error) {
+            (Some(file), DatabaseError::Damaged { .. }) => file.close_as_it_is(),
+            (Some(file), _) => file.close(),
+            (None, _) => {}
         }
         match error {
             DatabaseError::Moved { .. } => {

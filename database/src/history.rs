@@ -1,6 +1,7 @@
 //! Reading what became of the records: also while nobody writes, and without changing any file.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use crate::error::{DatabaseError, DatabaseResult};
-use crate::file::beside;
+use crate::file::{check_regular, journal};
 use crate::number::{from_sql, to_sql};
 use crate::schema::{self, Origin};
 
@@ -41,12 +42,8 @@ impl History {
     /// [`DatabaseError`]: what is there is damaged, of a newer argus, of another program, or may not be read.
     pub fn open(path: &Path) -> DatabaseResult<Option<Self>> {
         match fs::metadata(path) {
-            Ok(meta) if meta.is_file() => {}
-            Ok(_) => {
-                let source = std::io::Error::other("it is not a regular file");
-                return Err(DatabaseError::Io { operation: "read", path: path.into(), source });
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Ok(_) => check_regular(path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(DatabaseError::io("look at", path)(error)),
         }
         let failed = DatabaseError::sqlite(path);
@@ -221,7 +218,7 @@ fn uri(path: &Path) -> String {
             byte => uri.push_str(&format!("%{byte:02X}")),
         }
     }
-    let has_journal = fs::metadata(beside(path, "-wal")).is_ok();
+    let has_journal = fs::metadata(journal(path)).is_ok();
     uri.push_str(if has_journal { "?mode=ro" } else { "?mode=ro&immutable=1" });
     uri
 }

@@ -29,6 +29,7 @@ mod platform;
 mod queue;
 mod registry;
 mod retention;
+mod row;
 mod schema;
 mod secret;
 mod signals;
@@ -43,3 +44,6 @@ pub use queue::{QUEUE_BYTES_MAX, QUEUE_CHANGES_MAX};
 pub use registry::{Contents, Entry, Following, Gap, Registry, State, Version};
 pub use retention::{KEPT_AGE, KEPT_ROWS_MAX};
 pub use status::{Activity, Status};
+
+#[cfg(test)]
+mod tests;

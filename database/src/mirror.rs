@@ -7,40 +7,21 @@
 //! 3. A removed task stays as a row that is not enabled.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use argus_config::OnConflict;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Result, Transaction, params, params_from_iter};
-use sha2::{Digest, Sha256};
+use rusqlite::{Connection, OptionalExtension, Result, Transaction};
 
 use crate::batch::Batch;
-use crate::conflict::{self, Hash, Sides, Winner};
-use crate::number::{from_sql, to_sql};
+use crate::conflict::{self, Sides, Winner};
+use crate::number::from_sql;
 use crate::registry::{Contents, Registry};
+use crate::row::{self, CHECKSUM, CONTENTS, ENABLED, FIELDS, Row, Values, hash};
 use crate::task::{TASKS, Task, Valid};
 
 /// How often all rows are compared, also where nothing shows that one differs.
 const FULL_EVERY: Duration = Duration::from_secs(300);
-
-/// What is mirrored, in the order of the columns.
-const FIELDS: [&str; 8] = [
-    "version",
-    "uuid",
-    "checksum",
-    "metadata",
-    "script",
-    "input_schema",
-    "output_schema",
-    "enabled",
-];
-const CHECKSUM: usize = 2;
-/// Which of them stand in the folder and not in the record.
-const CONTENTS: std::ops::Range<usize> = 3..7;
-const ENABLED: usize = 7;
-
-/// The values of a row, as text: SQLite makes a number of `enabled`.
-type Values = [Option<String>; 8];
 
 /// What is known of the mirror beside its rows.
 pub(crate) struct Mirror {
@@ -49,24 +30,22 @@ pub(crate) struct Mirror {
     full_at: Option<Instant>,
     /// What tells that another program has written the file.
     data_version: Option<i64>,
-    /// What these become once what was prepared is in.
-    prepared: Option<(bool, i64)>,
+    /// What was seen when something was prepared that is not in yet.
+    prepared: Option<Seen>,
     kept: HashSet<(String, String)>,
+}
+
+/// What was seen when something was prepared.
+struct Seen {
+    is_full: bool,
+    is_full_due: bool,
+    data_version: i64,
 }
 
 /// What is to be compared, with what had to be read for it.
 pub(crate) struct Prepared {
     tasks: Vec<(Task, Option<u64>)>,
     contents: HashMap<String, Contents>,
-    is_full: bool,
-}
-
-/// A row as it is in the file.
-struct Row {
-    values: Values,
-    changed_at: Option<u64>,
-    synced_at: Option<i64>,
-    base: [Option<Hash>; 8],
 }
 
 impl Prepared {
@@ -128,126 +107,90 @@ impl Mirror {
         let mut contents = HashMap::new();
         for (task, _) in &tasks {
             if let Some(record) = &task.record
-                && needs_contents(read_row(connection, task)?.as_ref(), record)
+                && needs_contents(Row::read(connection, task)?.as_ref(), record)
                 && let Some(found) = registry.contents(&task.id, &record.text)
                 && found.checksum == record.checksum
             {
                 contents.insert(task.id.clone(), found);
             }
         }
-        self.prepared = Some((is_full || !is_full_due, data_version));
+        self.prepared = Some(Seen { is_full, is_full_due, data_version });
         if is_full {
             self.kept.clear();
         }
-        Ok(Prepared { tasks, contents, is_full })
+        Ok(Prepared { tasks, contents })
     }
 
     /// Writes the rows that differ.
     pub(crate) fn apply(
         &mut self,
         transaction: &Transaction<'_>,
-        mut prepared: Prepared,
+        prepared: Prepared,
         now: u64,
     ) -> Result<()> {
-        for (task, removed_at) in std::mem::take(&mut prepared.tasks) {
-            let row = read_row(transaction, &task)?;
-            match &task.record {
-                Some(record) => {
-                    let contents = prepared.contents.remove(&task.id);
-                    if needs_contents(row.as_ref(), record) && contents.is_none() {
+        let Prepared { tasks, mut contents } = prepared;
+        for (task, removed_at) in tasks {
+            let row = Row::read(transaction, &task)?;
+            let at = removed_at.unwrap_or(now);
+            let (registry, fields, at) = match (&task.record, &row) {
+                (Some(record), row) => {
+                    let contents = contents.remove(&task.id);
+                    if contents.is_none() && needs_contents(row.as_ref(), record) {
                         continue;
                     }
-                    let registry = values(record, contents, row.as_ref());
-                    self.settle(transaction, &task, row, registry, record.updated_at, now)?;
+                    (values(record, contents, row.as_ref()), 0..FIELDS.len(), record.updated_at)
                 }
-                None => {
-                    // Nothing is known of it any more but that it is gone.
-                    let Some(row) = row else { continue };
-                    let mut registry = row.values.clone();
-                    registry[ENABLED] = Some("0".to_owned());
-                    let removed_at = removed_at.unwrap_or(now);
-                    self.settle_enabled(transaction, &task, row, registry, removed_at, now)?;
+                // Nothing is known of it any more but that it is gone. A row that argus never wrote belongs to
+                // who did.
+                (None, Some(row)) if row.base[ENABLED].is_some() => {
+                    let mut values = row.values.clone();
+                    values[ENABLED] = Some("0".to_owned());
+                    (values, ENABLED..ENABLED + 1, at)
                 }
+                (None, _) => continue,
+            };
+            match row {
+                None => row::insert(transaction, &task, &registry, now)?,
+                Some(row) => self.settle(Disagreement {
+                    transaction,
+                    task: &task,
+                    row: &row,
+                    registry,
+                    fields,
+                    registry_at: at,
+                    now,
+                })?,
             }
-        }
-        if prepared.is_full {
-            self.full_at = Some(Instant::now() + FULL_EVERY);
         }
         Ok(())
     }
 
     /// What was prepared is in.
     pub(crate) fn written(&mut self) {
-        if let Some((is_done, data_version)) = self.prepared.take()
-            && is_done
-        {
-            self.data_version = Some(data_version);
+        let Some(seen) = self.prepared.take() else { return };
+        if seen.is_full {
+            self.full_at = Some(Instant::now() + FULL_EVERY);
+        }
+        if seen.is_full || !seen.is_full_due {
+            self.data_version = Some(seen.data_version);
         }
     }
 
-    fn settle(
-        &mut self,
-        transaction: &Transaction<'_>,
-        task: &Task,
-        row: Option<Row>,
-        registry: Values,
-        registry_at: u64,
-        now: u64,
-    ) -> Result<()> {
-        match row {
-            None => insert(transaction, task, &registry, now),
-            Some(row) => {
-                let fields: Vec<usize> = (0..FIELDS.len()).collect();
-                self.update(transaction, task, row, &registry, &fields, registry_at, now)
-            }
-        }
-    }
-
-    fn settle_enabled(
-        &mut self,
-        transaction: &Transaction<'_>,
-        task: &Task,
-        row: Row,
-        registry: Values,
-        registry_at: u64,
-        now: u64,
-    ) -> Result<()> {
-        // A row that argus never wrote belongs to who did.
-        if row.base[ENABLED].is_none() {
-            return Ok(());
-        }
-        self.update(transaction, task, row, &registry, &[ENABLED], registry_at, now)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "both sides of a row, and when each was changed")]
-    fn update(
-        &mut self,
-        transaction: &Transaction<'_>,
-        task: &Task,
-        row: Row,
-        registry: &Values,
-        fields: &[usize],
-        registry_at: u64,
-        now: u64,
-    ) -> Result<()> {
-        let sides: Vec<Sides> = fields
-            .iter()
-            .map(|&field| Sides {
-                base: row.base[field],
-                row: hash(row.values[field].as_deref()),
-                registry: hash(registry[field].as_deref()),
-            })
-            .collect();
+    /// Brings a row to where the strategy says that it belongs.
+    fn settle(&mut self, disagreement: Disagreement<'_>) -> Result<()> {
+        let Disagreement { transaction, task, row, registry, fields, registry_at, now } =
+            disagreement;
+        let sides: Vec<Sides> = fields.clone().map(|field| sides(row, &registry, field)).collect();
         let winners = conflict::decide(self.strategy, &sides, row.changed_at, registry_at);
-        let key = (task.source.clone(), task.name.clone());
         let mut values = row.values.clone();
         let mut is_kept = false;
-        for ((&field, winner), sides) in fields.iter().zip(&winners).zip(&sides) {
+        for ((field, winner), sides) in fields.clone().zip(&winners).zip(&sides) {
             match winner {
                 Winner::Registry => values[field] = registry[field].clone(),
                 Winner::Row => is_kept |= sides.row != sides.registry,
             }
         }
+        let key = (task.source.clone(), task.name.clone());
         match is_kept {
             true => self.kept.insert(key),
             false => self.kept.remove(&key),
@@ -256,61 +199,33 @@ impl Mirror {
         if values == row.values && !has_new_base {
             return Ok(());
         }
-        // Its own changes are told from others' by this one, so it is another one each time.
-        let synced_at =
-            row.synced_at.map_or(to_sql(now), |at| to_sql(now).max(at.saturating_add(1)));
-        let write =
-            "UPDATE tasks SET version = ?1, uuid = ?2, checksum = ?3, metadata = ?4, script = ?5,
-             input_schema = ?6, output_schema = ?7, enabled = ?8, synced_at = ?9
-             WHERE source = ?10 AND name = ?11";
-        let (is_written, now) = (values != row.values, now);
-        let texts = values.into_iter().collect::<Vec<_>>();
-        let mut statement = transaction.prepare(write)?;
-        let bound = texts.into_iter().map(rusqlite::types::Value::from).chain([
-            synced_at.into(),
-            task.source.clone().into(),
-            task.name.clone().into(),
-        ]);
-        statement.execute(params_from_iter(bound))?;
-        // Where something of somebody else's stays, it stays theirs, and as old as it is.
-        if is_written && !is_kept {
-            transaction.execute(
-                "UPDATE tasks SET changed_by = 'argus', changed_at = ?1 WHERE source = ?2 AND name = ?3",
-                params![to_sql(now), task.source, task.name],
-            )?;
-        }
-        for (&field, sides) in fields.iter().zip(&sides) {
-            remember(transaction, task, field, sides.registry)?;
+        row.write(transaction, task, values, !is_kept, now)?;
+        for (field, sides) in fields.zip(&sides) {
+            row::remember(transaction, task, field, sides.registry)?;
         }
         Ok(())
     }
 }
 
-fn insert(transaction: &Transaction<'_>, task: &Task, values: &Values, now: u64) -> Result<()> {
-    let mut statement = transaction.prepare(
-        "INSERT INTO tasks (version, uuid, checksum, metadata, script, input_schema, output_schema,
-             enabled, source, name, changed_by, changed_at, synced_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'argus', ?11, ?11)",
-    )?;
-    let bound = values.iter().cloned().map(rusqlite::types::Value::from).chain([
-        task.source.clone().into(),
-        task.name.clone().into(),
-        to_sql(now).into(),
-    ]);
-    statement.execute(params_from_iter(bound))?;
-    for (field, value) in values.iter().enumerate() {
-        remember(transaction, task, field, hash(value.as_deref()))?;
-    }
-    Ok(())
+/// A row, and what the registry has of its task.
+struct Disagreement<'a> {
+    transaction: &'a Transaction<'a>,
+    task: &'a Task,
+    row: &'a Row,
+    registry: Values,
+    /// Which fields the registry knows.
+    fields: Range<usize>,
+    /// When the registry's were changed.
+    registry_at: u64,
+    now: u64,
 }
 
-fn remember(transaction: &Transaction<'_>, task: &Task, field: usize, hash: Hash) -> Result<()> {
-    transaction
-        .execute(
-            "INSERT OR REPLACE INTO synced (source, name, field, hash) VALUES (?1, ?2, ?3, ?4)",
-            params![task.source, task.name, FIELDS[field], hash],
-        )
-        .map(drop)
+fn sides(row: &Row, registry: &Values, field: usize) -> Sides {
+    Sides {
+        base: row.base[field],
+        row: hash(row.values[field].as_deref()),
+        registry: hash(registry[field].as_deref()),
+    }
 }
 
 /// The tasks that a batch is about, as they are after it.
@@ -359,52 +274,6 @@ fn needs_contents(row: Option<&Row>, record: &Valid) -> bool {
     })
 }
 
-fn read_row(connection: &Connection, task: &Task) -> Result<Option<Row>> {
-    let row = connection
-        .query_row(
-            "SELECT version, uuid, checksum, metadata, script, input_schema, output_schema, enabled,
-                 changed_at, synced_at
-             FROM tasks WHERE source = ?1 AND name = ?2",
-            params![task.source, task.name],
-            |row| {
-                let mut values = Values::default();
-                for (field, value) in values.iter_mut().enumerate() {
-                    *value = text(row.get_ref(field)?);
-                }
-                let number = |column| match row.get_ref(column)? {
-                    ValueRef::Integer(number) => Ok(Some(number)),
-                    _ => Ok::<_, rusqlite::Error>(None),
-                };
-                let changed_at = number(8)?.map(from_sql);
-                Ok(Row { values, changed_at, synced_at: number(9)?, base: [None; 8] })
-            },
-        )
-        .optional()?;
-    let Some(mut row) = row else { return Ok(None) };
-    let mut statement =
-        connection.prepare("SELECT field, hash FROM synced WHERE source = ?1 AND name = ?2")?;
-    let mut known = statement.query(params![task.source, task.name])?;
-    while let Some(synced) = known.next()? {
-        let name: String = synced.get(0)?;
-        if let Some(field) = FIELDS.iter().position(|field| *field == name) {
-            row.base[field] = synced.get(1)?;
-        }
-    }
-    Ok(Some(row))
-}
-
-/// Whatever somebody else has put there, as text.
-fn text(value: ValueRef<'_>) -> Option<String> {
-    match value {
-        ValueRef::Null => None,
-        ValueRef::Integer(number) => Some(number.to_string()),
-        ValueRef::Real(number) => Some(number.to_string()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Some(String::from_utf8_lossy(bytes).into_owned())
-        }
-    }
-}
-
 /// The tasks that argus has a row of.
 fn mirrored(connection: &Connection) -> Result<Vec<(String, String)>> {
     let mut statement = connection.prepare("SELECT DISTINCT source, name FROM synced")?;
@@ -423,18 +292,4 @@ fn removed_at(connection: &Connection, id: &str) -> Result<Option<u64>> {
         )
         .optional()?;
     Ok(at.map(from_sql))
-}
-
-fn hash(value: Option<&str>) -> Hash {
-    let mut hasher = Sha256::new();
-    match value {
-        None => hasher.update([0]),
-        Some(value) => {
-            hasher.update([1]);
-            hasher.update(value);
-        }
-    }
-    let mut hash = Hash::default();
-    hash.copy_from_slice(&hasher.finalize()[..16]);
-    hash
 }

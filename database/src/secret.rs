@@ -46,7 +46,8 @@ impl Salt {
         out
     }
 
-    fn hash(&self, value: &str) -> String {
+    /// The keyed hash of a value.
+    pub(crate) fn hash(&self, value: &str) -> String {
         // Any length is a key for HMAC.
         let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             return "sha256:".to_owned();
