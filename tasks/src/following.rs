@@ -635,6 +635,7 @@ impl Following {
             last_sync: self.last_sync,
             progress: None,
             metrics: self.metrics.clone(),
+            ..SourceStatus::default()
         };
         self.status(|status| *status = new);
         let why = self.why_polling.clone().filter(|_| watching == Watching::Polling);
