@@ -4,7 +4,7 @@ use argus_client::method::{List, Listed, Listing};
 use argus_client::{Result, State};
 use argus_presence::clock;
 use argus_proto::Record;
-use argus_proto::collection::Collection;
+use argus_proto::collection::{Collection, TASKS};
 use comfy_table::{Cell, Color};
 
 use super::{Session, folder, watch};
@@ -18,6 +18,7 @@ pub(crate) const HEADINGS: [&str; 7] =
 const STATE: usize = 3;
 
 const PLAIN_HEADINGS: [&str; 2] = ["ID", "RECORD"];
+const TASK_HEADINGS: [&str; 5] = ["ID", "VERSION", "STATUS", "PATH", "PROBLEM"];
 
 pub(crate) async fn run(session: &Session, arguments: Ls) -> Result<()> {
     let list =
@@ -53,8 +54,26 @@ pub(crate) fn text(listing: &Listing, collection: &Collection, now: u64) -> Stri
     let records = listing.records.iter();
     match collection.ttl {
         Some(_) => table(&HEADINGS, records.map(|listed| row(listed, collection, now)).collect()),
+        None if collection.name == TASKS.name => {
+            table(&TASK_HEADINGS, records.map(task_row).collect())
+        }
         None => table(&PLAIN_HEADINGS, records.map(plain_row).collect()),
     }
+}
+
+/// Of the collection that argus itself fills.
+fn task_row(listed: &Listed) -> Vec<Cell> {
+    let task = listed.record.to_value();
+    let text = |value: &serde_json::Value| printable(value.as_str().unwrap_or("-"));
+    let status = Cell::new(text(&task["status"]));
+    let problem = &task["errors"][0]["message"];
+    vec![
+        Cell::new(printable(&listed.id)),
+        Cell::new(text(&task["version"])),
+        if problem.is_string() { status.fg(Color::Red) } else { status.fg(Color::Green) },
+        Cell::new(text(&task["path"])),
+        Cell::new(if problem.is_string() { text(problem) } else { String::new() }),
+    ]
 }
 
 /// Of a collection that has no more to say of its records than what stands in them.

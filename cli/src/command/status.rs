@@ -50,7 +50,7 @@ pub(crate) fn report_lines(report: &StatusReport) -> Vec<String> {
         ));
     }
     for source in &report.sources {
-        lines.push(field(&format!("  {}", source.name), &source_line(source)));
+        lines.push(field("source", &format!("{}: {}", source.name, source_line(source))));
     }
     if let Some(database) = &report.database {
         lines.push(field("database", &database_line(database)));

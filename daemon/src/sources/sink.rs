@@ -8,6 +8,7 @@ use argus_proto::engine::Reason;
 use argus_proto::evidence::Evidence;
 use argus_proto::json::JsonText;
 use argus_tasks::{Sink, TaskChange, Undelivered};
+use serde::Deserialize;
 use tokio::runtime::Handle;
 
 use crate::commit::Limits;
@@ -46,14 +47,30 @@ impl TaskSink {
         };
         match change {
             TaskChange::Put { id, path, record } => {
+                let evidence = Evidence { detail: fault(&path, &record), ..evidence(&path) };
                 let record = Some(JsonText::from_canonical(record));
-                Adopted { id, record, evidence: evidence(&path) }
+                Adopted { id, record, evidence }
             }
             TaskChange::Remove { id, path } => {
                 Adopted { id, record: None, evidence: evidence(&path) }
             }
         }
     }
+}
+
+/// What is wrong with a task, if anything is.
+fn fault(folder: &Path, record: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Task {
+        errors: Vec<Fault>,
+    }
+    #[derive(Deserialize)]
+    struct Fault {
+        message: String,
+    }
+    let task: Task = serde_json::from_str(record).ok()?;
+    let first = task.errors.first()?;
+    Some(format!("{} is invalid: {}", folder.display(), first.message))
 }
 
 impl Sink for TaskSink {

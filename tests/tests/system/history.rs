@@ -128,7 +128,7 @@ fn every_change_of_every_collection_is_kept_in_its_order_and_can_be_asked_for() 
                             "value": {"type": "ssh", "host": format!("host-{number}")} }),
         );
     }
-    call("patch", json!({ "collection": "machines", "id": "m0", "value": {"host": "other"} }));
+    call("patch", json!({ "collection": "machines", "id": "m0", "patch": {"host": "other"} }));
     call("remove", json!({ "collection": "machines", "id": "m1" }));
     let all = call("history", json!({ "collection": "machines" }))["result"].clone();
     let row = |kind: &str, id: &str, reason: &str| (kind.into(), id.into(), reason.into());
