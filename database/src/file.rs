@@ -37,7 +37,7 @@ impl DatabaseFile {
     /// Opens the file, and makes it first where there is none.
     pub(crate) fn open(path: &Path) -> DatabaseResult<Self> {
         // 0600 before anything is in it. SQLite gives its journal the mode of the file.
-        platform::create_private(path).map_err(DatabaseError::io("create", path))?;
+        platform::create_private(&real(path)).map_err(DatabaseError::io("create", path))?;
         check_regular(path)?;
         let id = identify(path)?;
         let failed = DatabaseError::sqlite(path);
@@ -174,9 +174,13 @@ pub(crate) fn check_regular(path: &Path) -> DatabaseResult<()> {
     }
 }
 
-/// The file behind a link: its journal stands beside it, not beside the link.
+/// The file behind a link, also where that is not there yet: its journal stands beside it, not beside the
+/// link.
 fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
+        Ok(target) => path.parent().unwrap_or(Path::new(".")).join(target),
+        Err(_) => path.to_owned(),
+    })
 }
 
 fn rename(from: &Path, quarantine: &Path, name: &str) -> DatabaseResult<Option<PathBuf>> {

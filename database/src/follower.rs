@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use argus_proto::error::Error;
+use argus_proto::error::{Code, Error};
 use rusqlite::TransactionBehavior;
 
 use crate::backoff::Backoff;
@@ -49,6 +49,11 @@ pub(crate) struct Follower<R> {
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn left_off(left: usize) -> Error {
+    let message = format!("{left} changes are not in the database yet");
+    Error::new(Code::Busy, message).hint("try again")
 }
 
 impl<R: Registry> Follower<R> {
@@ -98,9 +103,14 @@ impl<R: Registry> Follower<R> {
                 retry_at = wait.map(|wait| Instant::now() + wait);
                 let outcome = outcome.map_err(Error::from);
                 self.tell(&outcome);
+                // It leaves off where it has to end.
+                let flushed = match self.queue.len() {
+                    0 => outcome,
+                    left => outcome.and_then(|()| Err(left_off(left))),
+                };
                 for flush in told.flushes {
                     // Who does not wait any more needs no answer.
-                    let _ = flush.send(outcome.clone());
+                    let _ = flush.send(flushed.clone());
                 }
             }
             self.tell_queue();

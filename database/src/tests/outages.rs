@@ -226,7 +226,8 @@ fn a_full_disk_loses_no_change() {
     assert!(test.told().is_empty(), "a batch is written as a whole or not at all");
     limit(&mut follower, 100_000);
     follower.write_all().expect("room");
-    assert_eq!(test.told().len(), 100);
+    let expected: Vec<_> = (0..100).map(|id| format!("watchers/id{id} added put")).collect();
+    assert_eq!(test.what(), expected);
 }
 
 #[test]
@@ -246,4 +247,50 @@ fn what_has_to_end_while_the_file_is_locked_ends_soon() {
     let database = test.start();
     flush(&database).expect("writable");
     assert_eq!(test.what(), ["watchers/a added external"]);
+}
+
+#[test]
+fn a_file_that_is_replaced_with_its_journal_keeps_that() {
+    let test = TestContext::new();
+    let database = test.start();
+    test.registry.put("watchers", "a", "1");
+    flush(&database).expect("writable");
+    // As a backup of the running one: with a journal that has not been played into it.
+    let parts = ["argus.db", "argus.db-wal"].map(|name| test.home.path().join(name));
+    let copies: Vec<_> = parts.iter().map(|part| fs::read(part).expect("there")).collect();
+    for value in ["2", "3"] {
+        test.registry.put("watchers", "a", value);
+    }
+    flush(&database).expect("writable");
+    for (part, copy) in parts.iter().zip(&copies).rev() {
+        let temporary = part.with_extension("copy");
+        fs::write(&temporary, copy).expect("own folder");
+        fs::rename(temporary, part).expect("own folder");
+    }
+    fs::remove_file(test.home.path().join("argus.db-shm")).expect("there");
+    flush(&database).expect("writable");
+    let cursors: Vec<_> = test.told().into_iter().map(|told| told.cursor).collect();
+    assert_eq!(cursors, ["e1:1", "e1:2", "e1:3"]);
+    let found: String =
+        test.other().query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("whole");
+    assert_eq!(found, "ok");
+    assert!(test.quarantined().is_empty());
+}
+
+#[test]
+fn a_link_is_followed_and_the_file_behind_it_set_aside() {
+    let test = TestContext::new();
+    let behind = test.home.path().join("elsewhere.db");
+    fs::write(&behind, b"no database".repeat(100)).expect("own folder");
+    std::os::unix::fs::symlink(&behind, test.path()).expect("own folder");
+    test.registry.put("watchers", "a", "1");
+    let database = test.start();
+    flush(&database).expect("a new one");
+    assert_eq!(test.quarantined().len(), 1);
+    assert!(test.path().symlink_metadata().expect("there").is_symlink());
+    assert_eq!(super::mode(&behind), 0o600);
+    assert_eq!(test.what(), ["watchers/a added put"]);
+    database.stop();
+    let history = crate::history::History::open(&test.path()).expect("ours").expect("there");
+    assert!(history.last("watchers", "a").expect("ours").is_some());
 }
