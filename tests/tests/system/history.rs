@@ -262,7 +262,7 @@ fn without_a_database_everything_else_goes_on() {
         .expect("own folder");
     let other = context.paths().folder().join("other.db");
     until("the database is there", || other.exists().then_some(()));
-    why_says(&context, "watchers", "app", "it was there before");
+    why_says(&context, "watchers", "app", "announced by");
 }
 
 /// The daemon is killed right after it has answered: what it had no time to write is found again.

@@ -31,6 +31,7 @@ mod spawning;
 mod storm;
 mod strangers;
 mod takeover;
+mod tasks;
 mod top;
 mod typed;
 mod waiting;
