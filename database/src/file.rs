@@ -66,16 +66,20 @@ impl DatabaseFile {
         }
     }
 
-    /// Closes it. SQLite plays the journal into the file and removes it by its name then. That is not left
-    /// to it where the journal is not ours: somebody put another file with its journal in place. Our own
-    /// has to go, or SQLite would play it into the other file.
+    /// Closes it. SQLite plays the journal into the file then, and removes it; of a file that has lost its
+    /// name it leaves both alone. So a journal of ours would be played into whatever has the name now, and
+    /// has to go. One that came with another file stays.
     pub(crate) fn close(self) {
-        let journal = FileId::of(&journal(&self.path)).unwrap_or_default();
-        let is_foreign = journal.is_some() && journal != self.journal;
-        if is_foreign && self.check_in_place().is_err() {
-            return self.close_as_it_is();
-        }
+        let is_moved = self.check_in_place().is_err();
+        let (path, ours) = (journal(&self.path), self.journal);
         self.close_connection();
+        let is_ours = ours.is_some() && FileId::of(&path).unwrap_or_default() == ours;
+        if is_moved
+            && is_ours
+            && let Err(error) = fs::remove_file(&path)
+        {
+            tracing::warn!("cannot remove {}: {error}", path.display());
+        }
     }
 
     /// Closes it, and leaves file and journal as they are: what is damaged is kept as it was found.

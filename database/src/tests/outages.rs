@@ -85,11 +85,18 @@ fn a_file_that_is_replaced_by_an_older_one_gets_what_it_misses() {
         test.registry.put("watchers", "a", value);
     }
     flush(&database).expect("writable");
+    // What is in the journal of the one that goes does not come into the other.
+    test.other()
+        .execute("INSERT INTO tasks (source, name) VALUES ('gone', 'a')", [])
+        .expect("free");
     fs::rename(&backup, test.path()).expect("there");
     test.registry.put("watchers", "a", "5");
     flush(&database).expect("writable");
     let cursors: Vec<_> = test.told().into_iter().map(|told| told.cursor).collect();
     assert_eq!(cursors, ["e1:1", "e1:2", "e1:3", "e1:4", "e1:5"]);
+    let tasks: i64 =
+        test.other().query_row("SELECT count(*) FROM tasks", [], |row| row.get(0)).expect("ours");
+    assert_eq!(tasks, 0);
     let found: String =
         test.other().query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("whole");
     assert_eq!(found, "ok");
@@ -255,9 +262,14 @@ fn a_file_that_is_replaced_with_its_journal_keeps_that() {
     let database = test.start();
     test.registry.put("watchers", "a", "1");
     flush(&database).expect("writable");
-    // As a backup of the running one: with a journal that has not been played into it.
+    // As a backup of the running one: with a journal that has not been played into it, and in it what the
+    // registry could not fill in again.
+    let other = test.other();
+    other.execute("INSERT INTO tasks (source, name) VALUES ('only', 'there')", []).expect("free");
     let parts = ["argus.db", "argus.db-wal"].map(|name| test.home.path().join(name));
     let copies: Vec<_> = parts.iter().map(|part| fs::read(part).expect("there")).collect();
+    other.execute("DELETE FROM tasks", []).expect("free");
+    drop(other);
     for value in ["2", "3"] {
         test.registry.put("watchers", "a", value);
     }
@@ -274,6 +286,13 @@ fn a_file_that_is_replaced_with_its_journal_keeps_that() {
     let found: String =
         test.other().query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("whole");
     assert_eq!(found, "ok");
+    let names: Vec<String> = {
+        let other = test.other();
+        let mut statement = other.prepare("SELECT name FROM tasks").expect("ours");
+        let rows = statement.query_map([], |row| row.get(0)).expect("ours");
+        rows.collect::<Result<_, _>>().expect("texts")
+    };
+    assert_eq!(names, ["there"]);
     assert!(test.quarantined().is_empty());
 }
 
