@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,12 +21,18 @@ const CHECKED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// What the journal is cut down to after a checkpoint.
 const JOURNAL_BYTES_MAX: i64 = 16 * 1024 * 1024;
 
+/// What every database begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
 /// What stands beside a database, by what its name ends with.
 const JOURNALS: [&str; 2] = ["-shm", "-wal"];
 
 /// The open file.
 pub(crate) struct DatabaseFile {
     pub(crate) connection: Connection,
+    /// To look at what the file begins with. Closed after SQLite has closed its own: whoever closes a file
+    /// lets go, on Unix, of all locks that the process has on it.
+    beginning: fs::File,
     pub(crate) salt: Salt,
     path: PathBuf,
     id: FileId,
@@ -40,6 +46,7 @@ impl DatabaseFile {
         platform::create_private(&real(path)).map_err(DatabaseError::io("create", path))?;
         check_regular(path)?;
         let id = identify(path)?;
+        let beginning = fs::File::open(path).map_err(DatabaseError::io("open", path))?;
         let failed = DatabaseError::sqlite(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(&failed)?;
@@ -52,17 +59,32 @@ impl DatabaseFile {
         schema::migrate(&mut connection, path)?;
         let salt = schema::salt(&connection, path)?;
         let journal = FileId::of(&journal(path)).unwrap_or_default();
-        let file = DatabaseFile { connection, salt, path: path.to_owned(), id, journal };
+        let file = DatabaseFile { connection, beginning, salt, path: path.to_owned(), id, journal };
         file.check_in_place()?;
         Ok(file)
     }
 
     /// # Errors
-    /// [`DatabaseError::Moved`] where the name leads to another file now, or to none.
+    /// [`DatabaseError::Moved`] where the name leads to another file now, or to none;
+    /// [`DatabaseError::Damaged`] where somebody has written something else into it: SQLite would go on with
+    /// what it has read before, and notice much later.
     pub(crate) fn check_in_place(&self) -> DatabaseResult<()> {
         match FileId::of(&self.path).map_err(DatabaseError::io("look at", &self.path))? {
-            Some(id) if id == self.id => Ok(()),
-            _ => Err(DatabaseError::Moved { path: self.path.clone() }),
+            Some(id) if id == self.id => {}
+            _ => return Err(DatabaseError::Moved { path: self.path.clone() }),
+        }
+        let mut beginning = [0; MAGIC.len()];
+        let mut file = &self.beginning;
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_exact(&mut beginning));
+        match read {
+            Ok(()) if beginning == *MAGIC => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(DatabaseError::io("read", &self.path)(error))
+            }
+            _ => {
+                let problem = "somebody has written something else into it".to_owned();
+                Err(DatabaseError::Damaged { path: self.path.clone(), problem })
+            }
         }
     }
 

@@ -143,7 +143,8 @@ impl Queue {
     /// Takes over up to where a file that was just opened is written, and what the registry still has
     /// between there and what waits.
     pub(crate) fn resume(&mut self, registry: &impl Registry, written: &HashMap<String, Cursor>) {
-        for collection in registry.collections() {
+        // Also those that are not open yet: what became of them unseen is compared when they are.
+        for collection in registry.collections().into_iter().chain(written.keys().cloned()) {
             self.followed.entry(collection.into()).or_default();
         }
         let collections: Vec<_> = self.followed.keys().cloned().collect();
