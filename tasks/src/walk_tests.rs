@@ -81,6 +81,9 @@ fn links_are_followed_inside_refused_outside_and_never_in_circles() {
     assert_eq!(problems, [("a/secret.js", "SYMLINK_ESCAPES"), ("elsewhere", "SYMLINK_ESCAPES")]);
     assert_eq!(survey.tasks["a"].problems.len(), 1);
     assert!(survey.tasks["a"].is_linked);
+    let (ignore, _) = Ignore::new(&[]);
+    let (alone, _) = files(&Root::open(home.path()).expect("opened"), &ignore, "a").expect("read");
+    assert_eq!(alone, survey.tasks["a"], "a task by itself is what it is among the others");
 }
 
 #[test]
