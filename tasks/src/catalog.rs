@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::problem::PlaceProblem;
 use crate::record::{self, Version};
 use crate::summary::Summary;
+use crate::walk::is_at_or_below;
 
 /// Most characters of a folder's name that are taken where a task has none of its own.
 const FOLDER_NAME_CHARS_MAX: usize = 100;
@@ -118,9 +119,11 @@ impl Catalog {
         self.published.insert(name.to_owned(), Published { path, record, is_valid });
     }
 
-    /// The tasks that are known, also those of before a restart.
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &String> {
-        self.tasks.keys()
+    /// The tasks that are known at a path or below, also those of before a restart.
+    pub(crate) fn at_or_below(&self, relative: &str) -> Vec<String> {
+        let from = self.tasks.range(relative.to_owned()..).map(|(path, _)| path);
+        let below = from.take_while(|path| path.starts_with(relative));
+        below.filter(|path| is_at_or_below(path, relative)).cloned().collect()
     }
 
     pub(crate) fn contains(&self, relative: &str) -> bool {

@@ -221,7 +221,7 @@ fn a_task_that_is_written_bit_by_bit_is_never_delivered_by_half() {
     home.write("a/metadata.json", r#"{"name":"a","version":"3.0.0"}"#);
     home.is("s/a", "status", "invalid");
     assert_eq!(home.registry.get("s/a", "version").as_deref(), Some("2.0.0"));
-    assert_eq!(follower.status().invalid, 1);
+    until("the status tells it", || follower.status().invalid == 1);
     home.write("a/main.js", SCRIPT);
     home.is("s/a", "status", "valid");
     assert_eq!(home.registry.told(), 4);
@@ -306,6 +306,7 @@ fn what_may_not_be_read_is_told_once_and_tried_again() {
     let follower = home.follow();
     home.is("s/a", "status", "invalid");
     assert!(home.registry.records().contains_key("s/c"), "nothing is known of it");
+    until("it is told", || follower.status().errors.len() == 2);
     let errors = follower.status().errors;
     let codes: Vec<_> = errors.iter().map(|error| error.code.as_str()).collect();
     assert_eq!(codes, ["UNREADABLE", "UNREADABLE"], "{errors:?}");
@@ -397,7 +398,7 @@ fn a_folder_that_goes_and_comes_takes_its_tasks_with_it() {
     let home = Home::new();
     let follower = home.follow_with(Watch::new);
     assert!(synced(&follower).is_err());
-    assert_eq!(follower.status().errors.len(), 1);
+    until("the status tells it", || follower.status().errors.len() == 1);
     home.task("a", "a", "1.0.0");
     home.is("s/a", "version", "1.0.0");
     fs::rename(home.path(""), home.folder.path().join("away")).expect("renamed");

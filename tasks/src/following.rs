@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -27,17 +28,19 @@ use crate::quiet::Quiet;
 use crate::root::{Kind, Refused, Root};
 use crate::sink::Sink;
 use crate::validate::validate;
-use crate::walk::{Guide, METADATA, Survey, is_at_or_below, parent, survey};
+use crate::walk::{Files, Guide, METADATA, Survey, at_or_below, is_at_or_below, parent, survey};
 use crate::watch::{Establish, Notice, What};
 
 /// How often all is looked at, whatever was told.
 const RECONCILE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often it is looked at where the system does not tell, and whether the folder is still that one.
 const POLL_EVERY: Duration = Duration::from_secs(2);
-/// A look at all that overflows ask for comes no sooner than after so many times what the last one took.
-const OVERFLOW_REST: u32 = 4;
+/// Where one look at all follows the other, there are so many times what the last one took in between.
+const REST: u32 = 4;
 /// How often a task that the system did not let be read is tried again.
 const RETRIES_MAX: u32 = 3;
+/// How often the status is told anew while it changes.
+const SHOW_EVERY: Duration = Duration::from_millis(20);
 /// Most errors in a status.
 const STATUS_ERRORS_MAX: usize = 100;
 
@@ -74,7 +77,7 @@ pub(crate) struct Following {
 
     folders: BTreeSet<String>,
     /// What each task was read from, and whether a change since would show in that.
-    read: HashMap<String, (crate::walk::Files, bool)>,
+    read: HashMap<String, (Files, bool)>,
     /// Tasks that are being read, and whether they are to be read again then.
     loading: HashMap<String, bool>,
     failed: HashMap<String, u32>,
@@ -94,6 +97,8 @@ pub(crate) struct Following {
     last_took: Duration,
     last_ended: Instant,
     overflowed: bool,
+    is_shown: bool,
+    show_due: Instant,
 }
 
 impl Following {
@@ -134,6 +139,8 @@ impl Following {
             last_took: Duration::ZERO,
             last_ended: now,
             overflowed: false,
+            is_shown: false,
+            show_due: now,
             source,
             sink,
             establish,
@@ -148,9 +155,13 @@ impl Following {
     pub(crate) fn run(&mut self) {
         // What is wrong is told in the status.
         let _ = self.reconcile(Haste::Now);
+        self.show();
         loop {
-            self.show();
+            if Instant::now() >= self.show_due {
+                self.show();
+            }
             let Some(post) = self.inbox.take(self.next_deadline()) else { return };
+            self.is_shown = false;
             self.take(post);
             self.look_where_it_is_time();
             for task in self.quiet.due(Instant::now()) {
@@ -169,6 +180,9 @@ impl Following {
         if self.overflowed {
             deadline = deadline.min(self.overflow_due());
         }
+        if !self.is_shown {
+            deadline = deadline.min(self.show_due);
+        }
         for other in [self.quiet.next_deadline(), self.outbox.next_deadline(now)] {
             deadline = other.map_or(deadline, |other| deadline.min(other));
         }
@@ -176,7 +190,7 @@ impl Following {
     }
 
     fn overflow_due(&self) -> Instant {
-        self.last_ended + self.last_took * OVERFLOW_REST
+        self.last_ended + self.last_took * REST
     }
 
     fn take(&mut self, post: Post) {
@@ -262,14 +276,12 @@ impl Following {
         if let Some(watch) = &mut self.watch {
             watch.forget(relative);
         }
-        self.folders.retain(|folder| !is_at_or_below(folder, relative));
-        for task in self.tasks_at_or_below(relative) {
+        for folder in at_or_below(&self.folders, relative) {
+            self.folders.remove(&folder);
+        }
+        for task in self.catalog.at_or_below(relative) {
             self.quiet.note(&task, now);
         }
-    }
-
-    fn tasks_at_or_below(&self, relative: &str) -> Vec<String> {
-        self.catalog.paths().filter(|task| is_at_or_below(task, relative)).cloned().collect()
     }
 
     /// Notes the task to which a file belongs. `metadata.json` decides to which one the files below belong:
@@ -342,7 +354,7 @@ impl Following {
         let now = Instant::now();
         self.last_took = now - began;
         self.last_ended = now;
-        self.next_poll = now + POLL_EVERY;
+        self.next_poll = now + POLL_EVERY.max(self.last_took * REST);
         if now >= self.next_reconcile || haste == Haste::Now {
             self.next_reconcile = now + RECONCILE_EVERY;
         }
@@ -385,7 +397,7 @@ impl Following {
                     format!("the folder {folder} is not there; it is followed when it is");
                 self.fault = Some(PlaceProblem::new("UNREADABLE", message));
                 self.places.clear();
-                for task in self.tasks_at_or_below("") {
+                for task in self.catalog.at_or_below("") {
                     self.gone(&task);
                 }
                 self.take_changes();
@@ -438,7 +450,7 @@ impl Following {
     fn compare(&mut self, found: Survey, haste: Haste) -> HashSet<String> {
         let now = Instant::now();
         let mut loading = HashSet::new();
-        for task in self.tasks_at_or_below("") {
+        for task in self.catalog.at_or_below("") {
             if found.tasks.contains_key(&task) || found.is_unknown(&task) {
                 continue;
             }
@@ -488,14 +500,19 @@ impl Following {
             *again = true;
             return;
         }
-        let Some(root) = self.root.clone() else { return };
+        let Some(root) = self.root.clone() else { return self.waited_for(task) };
         self.loading.insert(task.to_owned(), false);
         let (ignore, inbox, relative) = (self.ignore.clone(), self.inbox.clone(), task.to_owned());
         self.loads.push(move || {
             if inbox.is_stopped() {
                 return;
             }
-            let outcome = load(&root, &ignore, &relative).map(|loaded| summarised(&loaded));
+            let read = || load(&root, &ignore, &relative).map(|loaded| summarised(&loaded));
+            // What chokes on one task is no reason to lose the others.
+            let outcome = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+                let fault = io::Error::other("argus could not judge it; its log says more");
+                Err(Unloaded::Refused(Refused::Io(fault)))
+            });
             inbox.put(|post| post.done.push(Done { relative, outcome }));
         });
     }
@@ -530,8 +547,12 @@ impl Following {
             self.load(&relative);
             return;
         }
+        self.waited_for(&relative);
+    }
+
+    fn waited_for(&mut self, task: &str) {
         for wait in &mut self.waits {
-            wait.loading.remove(&relative);
+            wait.loading.remove(task);
         }
     }
 
@@ -600,7 +621,7 @@ impl Following {
                 }
             }
         }
-        if self.outbox.is_empty() {
+        if self.outbox.is_empty() && self.waits.iter().any(|wait| wait.loading.is_empty()) {
             self.show();
             self.answer(&Ok(()));
         }
@@ -617,6 +638,7 @@ impl Following {
     }
 
     fn show(&mut self) {
+        let began = Instant::now();
         self.metrics.coalesced = self.quiet.coalesced();
         self.metrics.waiting = (self.quiet.len() + self.loading.len()) as u64;
         let (tasks, invalid) = self.catalog.counts();
@@ -640,6 +662,10 @@ impl Following {
         self.status(|status| *status = new);
         let why = self.why_polling.clone().filter(|_| watching == Watching::Polling);
         *self.shown.why_polling.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
+        // Of a large source this takes a while: it is not done for each of many changes.
+        let now = Instant::now();
+        self.is_shown = true;
+        self.show_due = now + SHOW_EVERY.max((now - began) * REST);
     }
 
     fn status(&self, change: impl FnOnce(&mut SourceStatus)) {

@@ -18,6 +18,8 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) const FOLDER_ENTRIES_MAX: usize = 200_000;
 /// Most folders of one source.
 pub(crate) const FOLDERS_MAX: usize = 200_000;
+/// Most folders that links lend to one task.
+pub(crate) const LENT_FOLDERS_MAX: usize = 500;
 /// Most tasks of one source: there is no room for more records in a collection.
 pub(crate) const TASKS_MAX: usize = argus_proto::limits::RECORDS_MAX;
 /// Most places of a source of which is kept what is wrong with them.

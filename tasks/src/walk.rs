@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ignore::Ignore;
 use crate::limits::{
-    DEPTH_MAX, FILE_BYTES_MAX, FOLDER_ENTRIES_MAX, FOLDERS_MAX, METADATA_BYTES_MAX,
-    SCHEMA_BYTES_MAX, SCRIPT_BYTES_MAX, TASK_BYTES_MAX, TASK_FILES_MAX, TASKS_MAX,
+    DEPTH_MAX, FILE_BYTES_MAX, FOLDER_ENTRIES_MAX, FOLDERS_MAX, LENT_FOLDERS_MAX,
+    METADATA_BYTES_MAX, SCHEMA_BYTES_MAX, SCRIPT_BYTES_MAX, TASK_BYTES_MAX, TASK_FILES_MAX,
+    TASKS_MAX,
 };
 use crate::platform::{Identity, Stamp};
 use crate::problem::{PlaceProblem, Problem};
@@ -54,7 +55,14 @@ pub(crate) struct Survey {
 impl Survey {
     /// Whether a path lies in a folder that could not be looked into.
     pub(crate) fn is_unknown(&self, relative: &str) -> bool {
-        self.closed.iter().any(|closed| is_at_or_below(relative, closed))
+        let mut above = Some(relative);
+        while let Some(folder) = above {
+            if self.closed.contains(folder) {
+                return true;
+            }
+            above = parent(folder);
+        }
+        false
     }
 }
 
@@ -98,7 +106,13 @@ pub(crate) fn files(
 ) -> Result<(Files, BTreeMap<String, PlaceProblem>), Refused> {
     let mut alone = Alone;
     let mut walk = Walk::new(root, ignore, &mut alone, true);
-    walk.visit(&Folder::first(task))?;
+    let mut first = Folder::first(task);
+    let mut above = parent(task);
+    while let Some(folder) = above {
+        first.above.push(root.folder(folder)?.1);
+        above = parent(folder);
+    }
+    walk.visit(&first)?;
     let never = AtomicBool::new(false);
     walk.run(&never);
     let files = walk.survey.tasks.remove(task).ok_or(Refused::Gone)?;
@@ -109,6 +123,16 @@ pub(crate) fn files(
 pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
     folder.is_empty()
         || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Those of the paths that are `folder`, or lie below.
+pub(crate) fn at_or_below(paths: &BTreeSet<String>, folder: &str) -> Vec<String> {
+    if folder.is_empty() {
+        return paths.iter().cloned().collect();
+    }
+    let below = paths.range(format!("{folder}/")..);
+    let below = below.take_while(|path| is_at_or_below(path, folder));
+    paths.get(folder).into_iter().chain(below).cloned().collect()
 }
 
 /// A path with a name added to it.
@@ -182,6 +206,8 @@ struct Walk<'a> {
     /// Looked at last, so that what is there by itself is found by its own path.
     links: VecDeque<Folder>,
     bytes: BTreeMap<String, u64>,
+    /// How many folders links have lent to a task.
+    lent: BTreeMap<String, usize>,
     read: u64,
 }
 
@@ -202,6 +228,7 @@ impl<'a> Walk<'a> {
             folders: VecDeque::new(),
             links: VecDeque::new(),
             bytes: BTreeMap::new(),
+            lent: BTreeMap::new(),
             read: 0,
         }
     }
@@ -259,6 +286,9 @@ impl<'a> Walk<'a> {
         if is_lent && folder.owner.is_none() {
             return Ok(());
         }
+        if is_lent && !self.may_lend(folder) {
+            return Ok(());
+        }
         self.survey.folders.insert(folder.relative.clone());
         self.guide.enter(&folder.relative, &open);
         let mut entries = self.root.entries(&open, &folder.relative, FOLDER_ENTRIES_MAX)?;
@@ -289,6 +319,20 @@ impl<'a> Walk<'a> {
             self.take(&here, entry);
         }
         Ok(())
+    }
+
+    /// Folders that lead to each other would be without end, though each way through them has one.
+    fn may_lend(&mut self, folder: &Folder) -> bool {
+        let Some(owner) = folder.owner.clone() else { return false };
+        let lent = self.lent.entry(owner.clone()).or_default();
+        *lent += 1;
+        if *lent <= LENT_FOLDERS_MAX {
+            return true;
+        }
+        let message = format!("links lead to more than {LENT_FOLDERS_MAX} folders for one task");
+        self.tell(&owner, PlaceProblem::new(TOO_LARGE, &message));
+        self.blame(&owner, Problem::new("metadata", TOO_LARGE, message));
+        false
     }
 
     fn makes_a_task(&self, folder: &str, entry: &Entry) -> bool {

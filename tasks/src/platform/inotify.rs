@@ -1,6 +1,6 @@
 //! Linux: each folder is watched by itself, so that it shows which of them is not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -37,6 +37,8 @@ type Folders = HashMap<i32, BTreeSet<String>>;
 pub(crate) struct Watch {
     inotify: Arc<OwnedFd>,
     folders: Arc<Mutex<Folders>>,
+    /// The watch of each path, also where the kernel has dropped it since.
+    watches: BTreeMap<String, i32>,
     stop: Arc<OwnedFd>,
     thread: Option<thread::JoinHandle<()>>,
     /// How many folders the kernel is asked to watch at most.
@@ -59,7 +61,8 @@ impl Watch {
         };
         let thread = thread::Builder::new().name("argus-inotify".to_owned());
         let thread = thread.spawn(move || listener.run()).map_err(|error| error.to_string())?;
-        Ok(Watch { inotify, folders, stop, thread: Some(thread), most: usize::MAX })
+        let watches = BTreeMap::new();
+        Ok(Watch { inotify, folders, watches, stop, thread: Some(thread), most: usize::MAX })
     }
 
     /// As [`Watch::new`], on a system that watches no more than `most` folders.
@@ -82,7 +85,10 @@ impl Watch {
             inotify::add_watch(&*self.inotify, path, CHANGES)
         };
         match added {
-            Ok(watch) => drop(folders.entry(watch).or_default().insert(relative.to_owned())),
+            Ok(watch) => {
+                folders.entry(watch).or_default().insert(relative.to_owned());
+                self.watches.insert(relative.to_owned(), watch);
+            }
             Err(Errno::NOSPC) => {
                 return Err("the system watches no more folders for this user \
                             (fs.inotify.max_user_watches)"
@@ -95,14 +101,21 @@ impl Watch {
 
     /// A folder is not there any more, nor what was in it.
     pub(crate) fn forget(&mut self, relative: &str) {
-        lock(&self.folders).retain(|watch, paths| {
-            paths.retain(|path| !is_at_or_below(path, relative));
+        let from = self.watches.range(relative.to_owned()..);
+        let below = from.take_while(|(path, _)| path.starts_with(relative));
+        let below = below.filter(|(path, _)| is_at_or_below(path, relative));
+        let below: Vec<_> = below.map(|(path, watch)| (path.clone(), *watch)).collect();
+        let mut folders = lock(&self.folders);
+        for (path, watch) in below {
+            self.watches.remove(&path);
+            let Some(paths) = folders.get_mut(&watch) else { continue };
+            paths.remove(&path);
             if paths.is_empty() {
+                folders.remove(&watch);
                 // One that is gone is not watched any more anyway.
-                let _ = inotify::remove_watch(&*self.inotify, *watch);
+                let _ = inotify::remove_watch(&*self.inotify, watch);
             }
-            !paths.is_empty()
-        });
+        }
     }
 }
 

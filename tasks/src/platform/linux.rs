@@ -124,3 +124,56 @@ fn modified(stat: &Stat) -> Option<SystemTime> {
     };
     whole?.checked_add(part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_of_opening_allow_and_refuse_the_same() {
+        let home = tempfile::tempdir().expect("a folder");
+        let home = home.path().canonicalize().expect("there");
+        let root = home.join("root");
+        fs::create_dir_all(root.join("a")).expect("made");
+        fs::write(root.join("a/file"), "").expect("written");
+        fs::write(home.join("secret"), "").expect("written");
+        let links = [
+            ("in", Path::new("a/file").to_owned()),
+            ("absolute", root.join("a/file")),
+            ("up", Path::new("../secret").to_owned()),
+            ("out", home.join("secret")),
+            ("magic", Path::new("/proc/self/cwd").to_owned()),
+            ("loop", Path::new("loop").to_owned()),
+        ];
+        for (name, target) in &links {
+            symlink(target, root.join(name)).expect("linked");
+        }
+        let handle = Handle::open(&root).expect("opened");
+        let rows = [
+            ("a/file", "opened"),
+            ("a", "opened"),
+            ("", "opened"),
+            ("in", "opened"),
+            ("absolute", "opened"),
+            ("up", "escapes"),
+            ("out", "escapes"),
+            ("magic", "escapes"),
+            ("a/../../secret", "escapes"),
+            ("nothing", "gone"),
+            ("loop", "refused"),
+        ];
+        let told = |outcome: Result<File, Refused>| match outcome {
+            Ok(_) => "opened",
+            Err(Refused::Escapes) => "escapes",
+            Err(Refused::Gone) => "gone",
+            Err(_) => "refused",
+        };
+        for (relative, expected) in rows {
+            assert_eq!(told(handle.open_beneath(&root, relative)), expected, "{relative:?}");
+            assert_eq!(told(open_checked(&root, relative)), expected, "{relative:?}, checked");
+        }
+    }
+}
