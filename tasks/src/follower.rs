@@ -28,7 +28,6 @@ pub struct Follower {
 #[derive(Default)]
 pub(crate) struct Shown {
     pub(crate) status: Mutex<SourceStatus>,
-    pub(crate) why_polling: Mutex<Option<String>>,
 }
 
 impl Follower {
@@ -80,12 +79,6 @@ impl Follower {
     /// How the source is followed, and how it stands. Waits for nobody.
     pub fn status(&self) -> SourceStatus {
         self.shown.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Why the folder is looked at again and again; `None` where the system tells of changes, or is not
-    /// asked to.
-    pub fn why_polling(&self) -> Option<String> {
-        self.shown.why_polling.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops, also in the middle of a look at all of it, and returns when it has.

@@ -335,7 +335,7 @@ fn where_the_system_does_not_watch_the_folder_is_polled() {
         let follower = home.follow_with(establish);
         home.is("s/a", "version", "1.0.0");
         until("it is polled", || follower.status().watching == Watching::Polling);
-        assert!(follower.why_polling().expect("a reason").contains(reason));
+        assert!(follower.status().why_polling.expect("a reason").contains(reason));
         home.task("a", "a", "1.0.1");
         home.is("s/a", "version", "1.0.1");
         fs::remove_dir_all(home.path("b")).expect("removed");

@@ -53,10 +53,15 @@ enum Haste {
     WhenQuiet,
 }
 
-/// Somebody waits until what was found for them is delivered.
+/// A look at all of the source, of which not everything is delivered yet.
 struct Wait {
+    /// Who is told when it is.
     askers: Vec<Asker>,
+    /// The tasks that are still being read because of it, of so many.
     loading: HashSet<String>,
+    total: u64,
+    /// When all was looked at: milliseconds since the epoch.
+    at: u64,
 }
 
 pub(crate) struct Following {
@@ -89,6 +94,8 @@ pub(crate) struct Following {
     patterns: Vec<String>,
     fault: Option<PlaceProblem>,
     last_sync: Option<u64>,
+    /// It was looked at all of it once, or that was tried.
+    has_begun: bool,
     metrics: SourceMetrics,
 
     next_reconcile: Instant,
@@ -132,6 +139,7 @@ impl Following {
             patterns,
             fault: None,
             last_sync: None,
+            has_begun: false,
             metrics: SourceMetrics::default(),
             next_reconcile: now,
             next_poll: now,
@@ -153,8 +161,8 @@ impl Following {
 
     /// Until it is stopped.
     pub(crate) fn run(&mut self) {
-        // What is wrong is told in the status.
-        let _ = self.reconcile(Haste::Now);
+        self.reconcile(Haste::Now, Vec::new());
+        self.has_begun = true;
         self.show();
         loop {
             if Instant::now() >= self.show_due {
@@ -202,8 +210,7 @@ impl Following {
             self.reassert(id, now.as_deref());
         }
         if !post.askers.is_empty() {
-            let found = self.reconcile(Haste::Now);
-            self.answer_later(post.askers, found);
+            self.reconcile(Haste::Now, post.askers);
         }
     }
 
@@ -333,7 +340,7 @@ impl Following {
     fn look_where_it_is_time(&mut self) {
         let now = Instant::now();
         if now >= self.next_reconcile || (self.overflowed && now >= self.overflow_due()) {
-            let _ = self.reconcile(Haste::WhenQuiet);
+            self.reconcile(Haste::WhenQuiet, Vec::new());
             return;
         }
         if !self.source.watch || now < self.next_poll {
@@ -342,12 +349,13 @@ impl Following {
         self.next_poll = now + POLL_EVERY;
         let is_still = self.root.as_ref().is_some_and(|root| root.is_still(&self.source.folder));
         if !is_still || self.watch.is_none() {
-            let _ = self.reconcile(Haste::WhenQuiet);
+            self.reconcile(Haste::WhenQuiet, Vec::new());
         }
     }
 
-    /// Gives the tasks that are read because of it, or why there are none.
-    fn reconcile(&mut self, haste: Haste) -> Result<HashSet<String>, String> {
+    /// Looks at all of it. Who asks for that is told when what was found is delivered, or why nothing was;
+    /// that is in the status too.
+    fn reconcile(&mut self, haste: Haste, askers: Vec<Asker>) {
         let began = Instant::now();
         self.overflowed = false;
         let found = self.reconcile_now(haste);
@@ -358,8 +366,24 @@ impl Following {
         if now >= self.next_reconcile || haste == Haste::Now {
             self.next_reconcile = now + RECONCILE_EVERY;
         }
-        self.status(|status| status.progress = None);
-        found
+        match found {
+            Ok(loading) => {
+                let total = loading.len() as u64;
+                self.waits.push(Wait { askers, loading, total, at: milliseconds() });
+            }
+            Err(problem) => tell(askers, &Err(problem)),
+        }
+        let progress = self.progress();
+        self.status(|status| status.progress = progress);
+    }
+
+    /// How far the look at all of it is, while there is one.
+    fn progress(&self) -> Option<[u64; 2]> {
+        match self.waits.iter().max_by_key(|wait| wait.loading.len()) {
+            Some(wait) => Some([wait.total - wait.loading.len() as u64, wait.total]),
+            None if !self.has_begun || self.inbox.is_asked() => Some([0, 0]),
+            None => None,
+        }
     }
 
     fn reconcile_now(&mut self, haste: Haste) -> Result<HashSet<String>, String> {
@@ -372,7 +396,6 @@ impl Following {
             return Err("it was stopped".to_owned());
         };
         self.metrics.reconciliations += 1;
-        self.last_sync = Some(milliseconds());
         self.places = found.problems.clone();
         Ok(self.compare(found, haste))
     }
@@ -484,13 +507,6 @@ impl Following {
         self.folders = found.folders;
         self.take_changes();
         loading
-    }
-
-    fn answer_later(&mut self, askers: Vec<Asker>, found: Result<HashSet<String>, String>) {
-        match found {
-            Ok(loading) => self.waits.push(Wait { askers, loading }),
-            Err(problem) => tell(askers, &Err(problem)),
-        }
     }
 
     // Reading tasks.
@@ -616,24 +632,36 @@ impl Following {
                 Err(undelivered) => {
                     self.outbox.refused(Instant::now());
                     tracing::warn!(source = self.source.name, %undelivered, "changes of tasks wait");
-                    self.answer(&Err(undelivered.to_string()));
+                    self.tell_undelivered(&undelivered.to_string());
                     return;
                 }
             }
         }
         if self.outbox.is_empty() && self.waits.iter().any(|wait| wait.loading.is_empty()) {
-            self.show();
-            self.answer(&Ok(()));
+            self.complete();
         }
     }
 
-    fn answer(&mut self, answer: &Result<(), String>) {
+    /// All that was read is delivered.
+    fn complete(&mut self) {
         // What was read is in the catalog, but perhaps not delivered yet.
-        if answer.is_ok() && self.catalog.dirty() > 0 {
+        if self.catalog.dirty() > 0 {
             return;
         }
-        for wait in self.waits.extract_if(.., |wait| wait.loading.is_empty()) {
-            tell(wait.askers, answer);
+        let is_read = |wait: &mut Wait| wait.loading.is_empty();
+        let waits: Vec<Wait> = self.waits.extract_if(.., is_read).collect();
+        self.last_sync = waits.iter().map(|wait| wait.at).chain(self.last_sync).max();
+        // Who is answered finds it in the status.
+        self.show();
+        for wait in waits {
+            tell(wait.askers, &Ok(()));
+        }
+    }
+
+    /// What was read could not be delivered yet.
+    fn tell_undelivered(&mut self, problem: &str) {
+        for wait in self.waits.iter_mut().filter(|wait| wait.loading.is_empty()) {
+            tell(std::mem::take(&mut wait.askers), &Err(problem.to_owned()));
         }
     }
 
@@ -655,13 +683,11 @@ impl Following {
             invalid,
             errors: self.errors(),
             last_sync: self.last_sync,
-            progress: None,
+            progress: self.progress(),
+            why_polling: self.why_polling.clone().filter(|_| watching == Watching::Polling),
             metrics: self.metrics.clone(),
-            ..SourceStatus::default()
         };
         self.status(|status| *status = new);
-        let why = self.why_polling.clone().filter(|_| watching == Watching::Polling);
-        *self.shown.why_polling.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = why;
         // Of a large source this takes a while: it is not done for each of many changes.
         let now = Instant::now();
         self.is_shown = true;

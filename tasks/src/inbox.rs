@@ -66,6 +66,11 @@ impl Inbox {
         });
     }
 
+    /// Whether somebody asks for a look at all.
+    pub(crate) fn is_asked(&self) -> bool {
+        !self.post.lock().unwrap_or_else(PoisonError::into_inner).askers.is_empty()
+    }
+
     pub(crate) fn stop(&self) {
         // Under the lock, so that who is about to wait sees it.
         self.put(|_| self.stop.store(true, Ordering::Relaxed));

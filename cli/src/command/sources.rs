@@ -105,8 +105,10 @@ async fn watch_scan(
     let is_meant = |status: &&SourceStatus| name.is_none_or(|name| name == status.name);
     let is_followed =
         |status: &&SourceStatus| !matches!(status.watching, argus_client::method::Watching::Paused);
+    // What cannot be looked at says so, and is not waited for.
     let is_open = |status: &SourceStatus| {
-        status.progress.is_some() || status.last_sync.is_none_or(|at| at < begun)
+        let is_behind = status.last_sync.is_none_or(|at| at < begun);
+        status.progress.is_some() || is_behind && status.errors.is_empty()
     };
     let mut bars = Bars::new(session);
     loop {

@@ -332,8 +332,7 @@ impl Running {
             false => status.watching,
         };
         let (name, uri) = (source.name.clone(), source.uri.clone());
-        let why_polling = self.follower.as_ref().and_then(Follower::why_polling);
-        SourceStatus { name, uri, watching, why_polling, errors, ..status }
+        SourceStatus { name, uri, watching, errors, ..status }
     }
 }
 
