@@ -160,7 +160,9 @@ fn a_task_that_is_half_written_for_long_is_never_served_half() {
 #[test]
 fn each_fault_of_a_task_has_its_code_and_spoils_no_other() {
     let (context, folder) = followed();
-    let rows: [(&str, &[(&str, &str)], &str, &str); 12] = [
+    // The task, what is written into its folder instead, the field and the code of the fault.
+    type Row = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
+    let rows: [Row; 12] = [
         ("json", &[("metadata.json", "{")], "metadata", "INVALID_JSON"),
         ("no-name", &[("metadata.json", r#"{"version":"1.0.0"}"#)], "name", "EMPTY_NAME"),
         (
