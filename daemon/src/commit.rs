@@ -174,7 +174,9 @@ pub(crate) fn start(
     registry: tokio_mpsc::Sender<Message>,
 ) -> std::io::Result<mpsc::Sender<Job>> {
     let (jobs, inbox) = mpsc::channel();
-    std::thread::Builder::new().name("commit".into()).spawn(move || {
+    // Linux shows the first 15 bytes of it.
+    let name = format!("commit-{}", collection.name);
+    std::thread::Builder::new().name(name).spawn(move || {
         // Whoever waits for this thread would wait for ever. Without the daemon all go on.
         let _end = EndOnPanic;
         while let Ok(job) = inbox.recv() {

@@ -398,7 +398,8 @@ fn with_cursor(mut answer: Answer, cursor: String) -> Answer {
     answer
 }
 
-async fn until(moment: Option<Instant>) {
+/// Returns at a moment; without one, never.
+pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argus_config::Config;
-use argus_proto::collection::{Catalog, Collection, Layout};
+use argus_proto::collection::{Catalog, Collection, Layout, WATCHERS};
 use argus_proto::error::{Code, Error, Result};
 use argus_proto::method::CommitLatency;
 use argus_store::lockfile::StaleAfter;
@@ -14,13 +14,23 @@ use argus_store::{Paths, RegistryFile};
 use futures_util::future::join_all;
 
 use crate::registry::{Registry, Shared};
+use crate::serve::beside_the_others;
 
 /// All collections of one daemon.
 pub(crate) struct Registries {
     paths: Paths,
     shared: Shared,
-    /// Nobody waits in here: opening one reads its file, once.
+    /// Whoever opens one holds this, and reads its file meanwhile. Before `state`.
+    opening: Mutex<()>,
+    /// Nobody waits in here.
     state: Mutex<State>,
+}
+
+/// What there is of a registry.
+enum Found {
+    Open(Registry),
+    /// Only its description.
+    Closed(Arc<Collection>),
 }
 
 struct State {
@@ -80,36 +90,71 @@ impl Registries {
         let described = Described::by(config);
         let (open, revisions) = (BTreeMap::new(), BTreeMap::new());
         let state = State { described, open, revisions };
-        let registries = Registries { paths, shared, state: Mutex::new(state) };
-        registries.registry(None)?;
+        let (opening, state) = (Mutex::default(), Mutex::new(state));
+        let registries = Registries { paths, shared, opening, state };
+        registries.open_now(&WATCHERS.name)?;
         registries.open_unasked();
         Ok(registries)
     }
 
-    /// The registry of a collection; without a name, the watchers'.
+    /// The registry of a collection; without a name, the watchers'. One that is not open yet is opened on a
+    /// thread: it may be large, and its disk slow.
     ///
     /// # Errors
     /// `E_USAGE` where there is no such collection.
-    pub(crate) fn registry(&self, name: Option<&str>) -> Result<Registry> {
-        let mut state = self.state();
-        let collection = state.described.catalog.named(name)?.clone();
-        if let Some(registry) = state.open.get(&collection.name) {
-            return Ok(registry.clone());
+    pub(crate) async fn registry(self: &Arc<Self>, name: Option<&str>) -> Result<Registry> {
+        let collection = match self.find(name)? {
+            Found::Open(registry) => return Ok(registry),
+            Found::Closed(collection) => collection,
+        };
+        let registries = self.clone();
+        beside_the_others(true, move || registries.open_now(&collection.name)).await?
+    }
+
+    /// The same for a subscription, which begins before anything else of its connection is looked at: the
+    /// first one of a collection that nobody has asked for yet reads its file here.
+    pub(crate) fn at_once(&self, name: Option<&str>) -> Result<Registry> {
+        match self.find(name)? {
+            Found::Open(registry) => Ok(registry),
+            Found::Closed(collection) => self.open_now(&collection.name),
         }
-        let file = state.described.file(&self.paths, &collection)?;
-        // One more than was ever told: who knows an older one gets everything anew.
-        let first = state.revisions.get(&collection.name).map_or(0, |last| last + 1);
-        let started = Registry::start(file, collection.clone(), self.shared.clone(), first);
-        let registry = started.map_err(|error| {
-            Error::new(Code::Io, format!("cannot open {}: {error}", collection.name))
-        })?;
-        state.open.insert(collection.name.clone(), registry.clone());
+    }
+
+    /// Opens one that is not open.
+    fn open_now(&self, name: &str) -> Result<Registry> {
+        let _opening = self.opening();
+        // Somebody may have been faster.
+        let collection = match self.find(Some(name))? {
+            Found::Open(registry) => return Ok(registry),
+            Found::Closed(collection) => collection,
+        };
+        let (file, first) = {
+            let state = self.state();
+            // One more than was ever told: who knows an older one gets everything anew.
+            let first = state.revisions.get(name).map_or(0, |last| last + 1);
+            (state.described.file(&self.paths, &collection)?, first)
+        };
+        let started = Registry::start(file, collection, self.shared.clone(), first);
+        let registry = started
+            .map_err(|error| Error::new(Code::Io, format!("cannot open {name}: {error}")))?;
+        self.state().open.insert(name.to_owned(), registry.clone());
         Ok(registry)
     }
 
+    fn find(&self, name: Option<&str>) -> Result<Found> {
+        let state = self.state();
+        let collection = state.described.catalog.named(name)?;
+        Ok(match state.open.get(&collection.name) {
+            Some(registry) => Found::Open(registry.clone()),
+            None => Found::Closed(collection.clone()),
+        })
+    }
+
     /// Goes on with other settings. Who follows a collection that there is no more is told so.
-    pub(crate) async fn follow(&self, config: &Config) {
-        let Differences { otherwise, ended } = self.note(Described::by(config));
+    pub(crate) async fn follow(self: &Arc<Self>, config: &Config) {
+        let (registries, described) = (self.clone(), Described::by(config));
+        let noted = beside_the_others(true, move || registries.note(described)).await;
+        let Ok(Differences { otherwise, ended }) = noted else { return };
         for Otherwise { registry, file, collection } in otherwise {
             registry.describe(file, collection).await;
         }
@@ -120,10 +165,13 @@ impl Registries {
         }
         // Those who follow one of these look when anything changes.
         self.shared.pulse.changes.send_replace(());
-        self.open_unasked();
+        let registries = self.clone();
+        let _ = beside_the_others(true, move || registries.open_unasked()).await;
     }
 
     fn note(&self, now: Described) -> Differences {
+        // One that is being opened is opened as it was described, and described anew then.
+        let _opening = self.opening();
         let mut state = self.state();
         let before = std::mem::replace(&mut state.described, now);
         let State { described, open, .. } = &mut *state;
@@ -152,7 +200,7 @@ impl Registries {
     fn open_unasked(&self) {
         let names = self.state().described.unasked();
         for name in names {
-            if let Err(error) = self.registry(Some(&name)) {
+            if let Err(error) = self.open_now(&name) {
                 tracing::error!("{}", error.message);
             }
         }
@@ -183,6 +231,10 @@ impl Registries {
     pub(crate) async fn finish(&self) {
         let open = self.open();
         join_all(open.iter().map(Registry::finish)).await;
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

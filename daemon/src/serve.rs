@@ -96,7 +96,7 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         Kind::History => return history::serve(&daemon, &peer, call).await,
         _ => {}
     }
-    let registry = &daemon.registries.registry(call.collection.as_deref())?;
+    let registry = &daemon.registries.registry(call.collection.as_deref()).await?;
     if call.request.kind() == Kind::Change {
         let limits = limits(&daemon, call.deadline, &peer);
         return registry.change(call.request, peer.caller(), limits).await;

@@ -55,7 +55,7 @@ impl Subscriptions {
                 format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"),
             ));
         }
-        let registry = self.daemon.registries.registry(call.collection.as_deref())?;
+        let registry = self.daemon.registries.at_once(call.collection.as_deref())?;
         let number = self.last_number + 1;
         let (subscription, subscribed) = Subscription::begin(registry, subscribe, number)?;
         self.last_number = number;

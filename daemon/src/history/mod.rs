@@ -41,7 +41,7 @@ pub(crate) async fn follow(daemon: Arc<Daemon>) {
 
 /// Answers what is asked about the past.
 pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
-    let registry = daemon.registries.registry(call.collection.as_deref())?;
+    let registry = daemon.registries.registry(call.collection.as_deref()).await?;
     let collection = registry.name.clone();
     let path = daemon.history.path();
     let flushed = daemon.history.flush();

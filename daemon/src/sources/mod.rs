@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use argus_config::{
-    KnownSource, add_source, known_sources, named_source, no_folder, pause_source, remove_source,
-    resume_source,
+    Config, KnownSource, add_source, known_sources, named_source, no_folder, pause_source,
+    remove_source, resume_source,
 };
 use argus_proto::adoption::{Adopted, Adoption};
 use argus_proto::collection::{SOURCES, TASKS};
@@ -29,6 +29,7 @@ use argus_tasks::Follower;
 use tokio::sync::watch;
 
 use crate::daemon::Daemon;
+use crate::owner::until;
 use crate::registry::Registry;
 use crate::serve::{Peer, answer_in, beside_the_others, limits};
 use crate::settings::Settings;
@@ -47,11 +48,23 @@ pub(crate) struct Sources {
     running: Mutex<BTreeMap<String, Running>>,
 }
 
-/// What was seen of the registries when it was last looked at them.
+/// What was seen when it was last looked.
 #[derive(Default)]
 struct Seen {
     /// Up to which change of the tasks it was looked whether others made it.
     tasks: u64,
+    /// What everything follows from, as it was when nothing was left to do. Of all that happens to all
+    /// collections little concerns the sources.
+    settled: Option<Grounds>,
+}
+
+/// What there is to do follows from these.
+struct Grounds {
+    /// Replaced as a whole.
+    settings: Arc<Config>,
+    /// Where the collection of sources stands, and that of tasks, if it is open.
+    sources: u64,
+    tasks: Option<u64>,
 }
 
 struct Running {
@@ -69,13 +82,13 @@ pub(crate) async fn follow(daemon: Arc<Daemon>, mut settings: watch::Receiver<Se
             Ok(()) => None,
             Err(error) => {
                 tracing::error!("cannot follow the sources: {}", error.message);
-                Some(tokio::time::sleep(TRY_AGAIN_AFTER))
+                Some(Instant::now() + TRY_AGAIN_AFTER)
             }
         };
         tokio::select! {
             changed = settings.changed() => if changed.is_err() { return },
             changed = changes.changed() => if changed.is_err() { return },
-            () = async { match again { Some(again) => again.await, None => std::future::pending().await } } => {}
+            () = until(again) => {}
             _ = daemon.stop.requested() => return,
         }
     }
@@ -84,10 +97,10 @@ pub(crate) async fn follow(daemon: Arc<Daemon>, mut settings: watch::Receiver<Se
 /// Answers what is asked about sources.
 pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
     let sources = &daemon.sources;
-    let known = || known_now(daemon).map(|(known, _)| known);
+    let (known, _) = known_now(daemon).await?;
     match &call.request {
         Request::AddSource(add) => {
-            let (request, folder) = add_source(&known()?, add)?;
+            let (request, folder) = add_source(&known, add)?;
             let is_there = beside_the_others(true, move || folder.is_dir()).await?;
             if !is_there {
                 return Err(no_folder(&add.uri));
@@ -95,17 +108,17 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
             change(daemon, peer, &call, request).await?;
         }
         Request::RemoveSource(remove) => {
-            change(daemon, peer, &call, remove_source(&known()?, remove)?).await?;
+            change(daemon, peer, &call, remove_source(&known, remove)?).await?;
         }
         Request::PauseSource(pause) => {
-            change(daemon, peer, &call, pause_source(&known()?, pause)?).await?;
+            change(daemon, peer, &call, pause_source(&known, pause)?).await?;
         }
         Request::ResumeSource(resume) => {
-            change(daemon, peer, &call, resume_source(&known()?, resume)?).await?;
+            change(daemon, peer, &call, resume_source(&known, resume)?).await?;
         }
         Request::SyncSources(sync) => {
             if let Some(name) = &sync.name {
-                refuse_paused(named_source(&known()?, name)?)?;
+                refuse_paused(named_source(&known, name)?)?;
             }
             sources.look(daemon).await?;
             sources.sync(sync.name.as_deref(), answer_in(call.deadline)).await?;
@@ -134,18 +147,34 @@ fn refuse_paused(known: &KnownSource) -> Result<()> {
 
 /// Changes the collection of sources, and carries it out before it is answered.
 async fn change(daemon: &Arc<Daemon>, peer: &Peer, call: &Call, request: Request) -> Result<()> {
-    let registry = daemon.registries.registry(Some(&SOURCES.name))?;
+    let registry = daemon.registries.registry(Some(&SOURCES.name)).await?;
     registry.change(request, peer.caller(), limits(daemon, call.deadline, peer)).await?;
     daemon.sources.look(daemon).await
 }
 
 /// The sources that there are to follow, and whether that can be relied on: what is only shown in the
 /// place of settings that cannot be read says nothing about what is gone.
-fn known_now(daemon: &Daemon) -> Result<(Vec<KnownSource>, bool)> {
+async fn known_now(daemon: &Daemon) -> Result<(Vec<KnownSource>, bool)> {
     let settings = daemon.settings();
-    let added = daemon.registries.registry(Some(&SOURCES.name))?.snapshot();
+    let added = daemon.registries.registry(Some(&SOURCES.name)).await?.snapshot();
     let is_reliable = settings.was_right && added.unknown_document().is_none();
     Ok((known_sources(&settings.config.sources, &added.document), is_reliable))
+}
+
+impl Grounds {
+    async fn now(daemon: &Daemon) -> Result<Self> {
+        let revision = |registry: &Registry| registry.snapshot().revision;
+        Ok(Grounds {
+            settings: daemon.config(),
+            sources: revision(&daemon.registries.registry(Some(&SOURCES.name)).await?),
+            tasks: daemon.registries.opened(&TASKS.name).as_ref().map(revision),
+        })
+    }
+
+    fn are(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.settings, &other.settings)
+            && (self.sources, self.tasks) == (other.sources, other.tasks)
+    }
 }
 
 impl Sources {
@@ -179,23 +208,32 @@ impl Sources {
     }
 
     /// Goes on with the sources that there are now.
-    async fn look(&self, daemon: &Arc<Daemon>) -> Result<()> {
+    async fn look(self: &Arc<Self>, daemon: &Arc<Daemon>) -> Result<()> {
         let mut seen = self.changing.lock().await;
-        if daemon.stop.is_requested() {
+        let grounds = Grounds::now(daemon).await?;
+        let is_settled = seen.settled.as_ref().is_some_and(|settled| settled.are(&grounds));
+        if daemon.stop.is_requested() || is_settled {
             return Ok(());
         }
-        let (known, is_reliable) = known_now(daemon)?;
+        seen.settled = None;
+        let (known, is_reliable) = known_now(daemon).await?;
         if is_reliable {
             self.end_all_but(&known).await;
         }
         let is_of_use = !known.is_empty() || daemon.registries.has_file(&TASKS);
-        if !is_of_use {
-            return Ok(());
+        if is_of_use {
+            let tasks = daemon.registries.registry(Some(&TASKS.name)).await?;
+            let (sources, registry) = (self.clone(), tasks.clone());
+            // Of a large source all records are read first.
+            beside_the_others(true, move || sources.begin(known, &registry)).await?;
+            self.reassert(&mut seen, &tasks.snapshot());
+            if is_reliable {
+                self.remove_orphans(&tasks).await?;
+            }
         }
-        let tasks = daemon.registries.registry(Some(&TASKS.name))?;
-        self.begin(known, &tasks)?;
-        self.reassert(&mut seen, &tasks.snapshot());
-        if is_reliable { self.remove_orphans(&tasks).await } else { Ok(()) }
+        // What it has itself changed meanwhile is looked at once more.
+        seen.settled = Some(grounds);
+        Ok(())
     }
 
     /// Ends what is not to be followed any more, or not in this way.
@@ -216,11 +254,10 @@ impl Sources {
     }
 
     /// Begins what is not followed yet.
-    fn begin(&self, known: Vec<KnownSource>, tasks: &Registry) -> Result<()> {
-        let mut running = self.running();
+    fn begin(&self, known: Vec<KnownSource>, tasks: &Registry) {
         for known in known {
             let name = known.source.name.clone();
-            if running.contains_key(&name) {
+            if self.running().contains_key(&name) {
                 continue;
             }
             let started = match known.is_paused {
@@ -235,9 +272,8 @@ impl Sources {
                 Ok(follower) => (follower, None),
                 Err(error) => (None, Some(format!("cannot be followed: {error}"))),
             };
-            running.insert(name, Running { known, follower, problem });
+            self.running().insert(name, Running { known, follower, problem });
         }
-        Ok(())
     }
 
     /// Has the records written again that others have changed.

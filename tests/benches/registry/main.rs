@@ -1,7 +1,7 @@
 //! The benchmark behind the README's figures: every cost beside the least that it could be.
 //!
 //! `cargo bench -p argus-tests --bench registry` takes two minutes, with `-- --quick` behind it less than one.
-//! Words choose parts of it: `announce heartbeat get list commit layout events programs memory`. The files are made in
+//! Words choose parts of it: `announce heartbeat get list commit layout tasks events programs memory`. The files are made in
 //! the folder for temporary files; `TMPDIR` puts them on another disk.
 //!
 //! 1. The load comes from processes of their own, as it does in life: this executable runs itself
@@ -16,6 +16,7 @@ mod commits;
 mod connection;
 mod disk;
 mod echo;
+mod folders;
 mod growth;
 mod home;
 mod layouts;
@@ -50,6 +51,9 @@ fn main() {
     }
     if plan.wants(Part::Layout) {
         layouts::run(&plan);
+    }
+    if plan.wants(Part::Tasks) {
+        folders::run(&plan);
     }
     if plan.wants(Part::Events) {
         subscribers::run(&plan);

@@ -24,6 +24,13 @@ pub(crate) struct Memory {
     anonymous: u64,
 }
 
+impl Memory {
+    /// All of it that is in memory.
+    pub(crate) fn resident(self) -> u64 {
+        self.resident
+    }
+}
+
 /// Measures and prints a table. `loaded` is a daemon that has been called a lot.
 pub(crate) fn run(loaded: Option<Memory>) {
     let context = TestContext::new();

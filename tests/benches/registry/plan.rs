@@ -13,7 +13,7 @@ const HELP: &str = "\
 Usage: cargo bench --bench registry -- [--quick] [PART]...
 
   --quick  shorter measurements: less than a minute in place of two
-  PART     announce, heartbeat, get, list, commit, layout, events, programs, memory [default: all]
+  PART     announce, heartbeat, get, list, commit, layout, tasks, events, programs, memory [default: all]
 ";
 
 /// A part of the benchmark that can be asked for alone.
@@ -31,6 +31,8 @@ pub(crate) enum Part {
     Commit,
     /// Changes where each record has a file, by the number of records.
     Layout,
+    /// Folders of tasks, beside a bare walk.
+    Tasks,
     /// A change on its way to subscribers, beside the commit alone.
     Events,
     /// Cold start and warm `argus ls`, beside an empty program.
@@ -48,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) slice: Duration,
     /// How often a program is started.
     pub(crate) starts: usize,
+    /// Whether it is only to be seen that it works.
+    pub(crate) is_quick: bool,
     parts: Vec<Part>,
 }
 
@@ -60,6 +64,7 @@ impl Part {
             "list" => Part::List,
             "commit" => Part::Commit,
             "layout" => Part::Layout,
+            "tasks" => Part::Tasks,
             "events" => Part::Events,
             "programs" => Part::Programs,
             "memory" => Part::Memory,
@@ -90,7 +95,7 @@ impl Plan {
         }
         let (cell, slice, starts) = if quick { (200, 60, 10) } else { (1_000, 100, 40) };
         let (cell, slice) = (Duration::from_millis(cell), Duration::from_millis(slice));
-        Some(Plan { cell, slice, starts, parts })
+        Some(Plan { cell, slice, starts, is_quick: quick, parts })
     }
 
     /// Whether a part is to be measured.

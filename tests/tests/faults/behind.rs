@@ -45,10 +45,8 @@ fn check(change: &Change, fault: &Fault, is_in_place: bool, is_direct_next: bool
     let shown = DIRECTORY.shown(&context);
     // The thread of this collection runs from its first use on.
     rpc.result("list", json!({ "collection": "jobs" }));
-    let commits = until("the threads that commit run", || {
-        Some(threads(pid, "commit")).filter(|threads| threads.len() == 2)
-    });
-    let killing: Vec<_> = commits.iter().map(|thread| fault.attach(*thread)).collect();
+    let commits = until("the thread that commits runs", || threads(pid, "commit-jobs").pop());
+    let killing = fault.attach(commits);
     rpc.result(change.method, (change.params)());
     until("the daemon is killed", || ended(pid).then_some(()));
     drop(killing);

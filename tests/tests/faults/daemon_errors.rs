@@ -47,12 +47,9 @@ impl Daemon {
         let pid = context.start_daemon();
         let mut daemon = Daemon { rpc: context.rpc(), context, pid, kept, commit_thread: 0 };
         assert!(daemon.add("kept")["error"].is_null());
-        // It names itself when it first runs, and each collection's does when that is first used.
-        let commits = if daemon.kept.name == "jobs" { 2 } else { 1 };
-        let threads = until("the threads that commit run", || {
-            Some(threads(pid, "commit")).filter(|threads| threads.len() == commits)
-        });
-        daemon.commit_thread = threads.into_iter().max().expect("there is one");
+        // It names itself when it first runs.
+        let name = format!("commit-{}", daemon.kept.name);
+        daemon.commit_thread = until("the thread that commits runs", || threads(pid, &name).pop());
         daemon
     }
 

@@ -27,4 +27,5 @@ mod silence;
 mod storm;
 mod strace;
 mod takeover;
+mod tasks;
 mod users;

@@ -28,8 +28,12 @@ const CALLS_MAX: usize = 100;
 /// What belongs in a home, and in each folder of locks.
 const BELONGING: [&str; 5] =
     ["config.yaml", "jobs.json", "jobs.json.d", "registry.json", "registry.json.d"];
-pub(crate) const KNOWN: [&str; 11] = [
+pub(crate) const KNOWN: [&str; 15] = [
     "aggregate.json",
+    "argus.db",
+    "argus.db-journal",
+    "argus.db-shm",
+    "argus.db-wal",
     "argusd.log",
     "argusd.sock",
     "endpoint.json",
