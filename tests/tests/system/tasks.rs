@@ -399,6 +399,7 @@ fn every_way_gives_the_same_answers_about_sources() {
     let (context, folder) = followed();
     write_task(&folder.join("a"), "a");
     until_ids(&context, &["local/a"]);
+    until("the source knows of it", || (source(&context, "local")["tasks"] == 1).then_some(()));
     let mut rpc = context.rpc();
     let stable = |sources: &Value| -> Vec<Value> {
         let sources = sources["sources"].as_array().expect("sources").iter();

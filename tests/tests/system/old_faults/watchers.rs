@@ -276,8 +276,9 @@ fn files(folder: &Path) -> BTreeMap<String, (u64, i64, i64)> {
         if meta.is_dir() {
             found.extend(files(&path));
         }
-        // The daemon's log tells who came.
-        if !path.ends_with("argusd.log") {
+        // The daemon's log tells who came, and its database follows in its own time.
+        let is_followed = path.to_string_lossy().contains("argus.db");
+        if !path.ends_with("argusd.log") && !is_followed {
             let change = meta.ctime() * 1_000_000_000 + meta.ctime_nsec();
             found.insert(path.display().to_string(), (meta.ino(), meta.mtime(), change));
         }
