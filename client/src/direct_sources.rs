@@ -61,7 +61,8 @@ fn statuses(fallback: &Fallback) -> Result<Vec<argus_proto::method::SourceStatus
         let source = known.source;
         let is_own = |id: &str| id.split_once('/').is_some_and(|(name, _)| name == source.name);
         let own = tasks.records.iter().filter(|(id, _)| is_own(id));
-        let is_invalid: Vec<bool> = own.map(|(_, record)| is_invalid(record.text())).collect();
+        let is_invalid: Vec<bool> =
+            own.map(|(_, record)| argus_config::is_invalid(record.text())).collect();
         SourceStatus {
             watching: if known.is_paused { Watching::Paused } else { Watching::Off },
             tasks: is_invalid.len() as u64,
@@ -74,15 +75,6 @@ fn statuses(fallback: &Fallback) -> Result<Vec<argus_proto::method::SourceStatus
     Ok(known(fallback)?.into_iter().map(status).collect())
 }
 
-#[cfg(feature = "config")]
-fn is_invalid(task: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Task {
-        status: String,
-    }
-    serde_json::from_str(task).is_ok_and(|task: Task| task.status == "invalid")
-}
-
 /// Without the settings it is not known which folders there are.
 #[cfg(not(feature = "config"))]
 pub(crate) fn answer(_fallback: &Fallback, _request: &Request, _until: Instant) -> Result<Answer> {
@@ -92,7 +84,7 @@ pub(crate) fn answer(_fallback: &Fallback, _request: &Request, _until: Instant) 
 fn nobody_looks() -> Error {
     Error::new(
         Code::Unreachable,
-        "no argusd is running, and nobody else looks into the folders of tasks",
+        "only argusd looks into the folders of tasks, and this call did not reach it",
     )
     .hint("argus daemon start")
 }

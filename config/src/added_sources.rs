@@ -14,7 +14,7 @@ use argus_proto::shell::quoted;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::sources::{Source, WatchOptions, check_name, path_of};
+use crate::sources::{SOURCES_MAX, Source, WatchOptions, check_name, path_of};
 
 /// A source, and what people have made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct KnownSource {
     pub is_paused: bool,
     /// It was added by command, and can be removed by one.
     pub is_added: bool,
+    /// One of the same name that was added by command, and gives way.
+    pub hides: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +43,12 @@ struct Added {
 pub fn known_sources(configured: &[Source], added: &Document) -> Vec<KnownSource> {
     let mut known: Vec<KnownSource> = configured
         .iter()
-        .map(|source| KnownSource { source: source.clone(), is_paused: false, is_added: false })
+        .map(|source| KnownSource {
+            source: source.clone(),
+            is_paused: false,
+            is_added: false,
+            hides: None,
+        })
         .collect();
     for (name, record) in added.records.iter() {
         let Ok(Added { uri, watch, paused }) = serde_json::from_str(record.text()) else {
@@ -49,6 +56,7 @@ pub fn known_sources(configured: &[Source], added: &Document) -> Vec<KnownSource
         };
         if let Some(one) = known.iter_mut().find(|one| *one.source.name == **name) {
             one.is_paused = paused;
+            one.hides = uri;
             continue;
         }
         let Some(uri) = uri else { continue };
@@ -56,7 +64,7 @@ pub fn known_sources(configured: &[Source], added: &Document) -> Vec<KnownSource
         let watch_options = WatchOptions::default();
         let name = name.to_string();
         let source = Source { name, uri, folder, watch: watch.unwrap_or(true), watch_options };
-        known.push(KnownSource { source, is_paused: paused, is_added: true });
+        known.push(KnownSource { source, is_paused: paused, is_added: true, hides: None });
     }
     known.sort_by(|one, other| one.source.name.cmp(&other.source.name));
     known
@@ -88,6 +96,11 @@ pub fn add_source(known: &[KnownSource], add: &AddSource) -> Result<(Request, Pa
         Some(name) => name.clone(),
         None => folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
     };
+    if known.len() >= SOURCES_MAX {
+        let message =
+            format!("there are {SOURCES_MAX} sources already, the most that are followed");
+        return Err(Error::new(Code::TooLarge, message).hint("argus sources ls"));
+    }
     check_name(&name).map_err(|problem| unusable("name", problem))?;
     if let Some(other) = known.iter().find(|one| one.source.name == name) {
         let message = format!("there is a source `{name}` already: {}", other.source.uri);
@@ -156,6 +169,15 @@ fn set_paused(known: &[KnownSource], name: &str, is_paused: bool) -> Result<Requ
         }
         false => Remove { id: name.to_owned(), pid: None, if_match: None, flush: true }.into(),
     })
+}
+
+/// Whether the record of a task says that it is not as it should be.
+pub fn is_invalid(task: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Task {
+        status: String,
+    }
+    serde_json::from_str(task).is_ok_and(|task: Task| task.status == "invalid")
 }
 
 fn absolute(uri: &str) -> std::result::Result<PathBuf, String> {

@@ -108,7 +108,7 @@ pub struct Lock {
 pub struct Database {
     /// Whether there is one.
     pub enabled: bool,
-    /// Its file, as it was written: relative to the folder `REGISTRY.d`.
+    /// The name of its file, in the folder `REGISTRY.d`.
     pub path: PathBuf,
     /// What is done where registry and database disagree.
     pub on_conflict: OnConflict,
@@ -301,9 +301,22 @@ impl Database {
     fn read(&mut self, setting: &Setting<'_>) {
         let section = setting.section(&["enabled", "path", "on_conflict"]);
         set(&mut self.enabled, section.get("enabled").and_then(Setting::boolean));
-        set(&mut self.path, section.get("path").and_then(Setting::text).map(PathBuf::from));
+        set(&mut self.path, section.get("path").and_then(read_database_name));
         set(&mut self.on_conflict, section.get("on_conflict").and_then(|s| s.choice(&ON_CONFLICT)));
     }
+}
+
+/// Anything else could be the file of somebody who needs it.
+fn read_database_name(setting: &Setting<'_>) -> Option<PathBuf> {
+    let name = setting.text()?;
+    let is_plain = |c: char| !c.is_control() && !"/\\".contains(c);
+    if name.ends_with(".db") && !name.starts_with('.') && name.chars().all(is_plain) {
+        return Some(PathBuf::from(name));
+    }
+    let message = format!("must be the name of a file that ends with `.db`, and is {name:?}");
+    setting
+        .refuse_with(message, "it stands in the folder REGISTRY.d; a link there leads elsewhere");
+    None
 }
 
 fn read_watchers(setting: &Setting<'_>) -> Collection {

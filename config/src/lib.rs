@@ -23,8 +23,8 @@ mod stamp;
 mod yaml;
 
 pub use added_sources::{
-    KnownSource, add_source, known_sources, named_source, no_folder, pause_source, remove_source,
-    resume_source,
+    KnownSource, add_source, is_invalid, known_sources, named_source, no_folder, pause_source,
+    remove_source, resume_source,
 };
 pub use config::{
     Config, Daemon, Database, IDLE_TIMEOUT_MAX, IDLE_TIMEOUT_MIN, LOCK_TIME_MAX, Lock, LogLevel,

@@ -7,7 +7,7 @@ use crate::setting::Setting;
 use crate::yaml::Content;
 
 /// Most sources.
-const SOURCES_MAX: usize = 64;
+pub(crate) const SOURCES_MAX: usize = 64;
 /// Most characters of a name.
 const NAME_CHARS_MAX: usize = 64;
 /// Longest debounce and retry delay, in milliseconds.

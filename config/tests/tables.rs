@@ -136,6 +136,10 @@ const WRONG: &[(&str, &[Expected], By)] = &[
         Both,
     ),
     ("database: {path: ''}", &[("1:18", "database.path", "must not be empty")], Both),
+    ("database: {path: ../registry.json}", &[("1:18", "database.path", "ends with `.db`")], Both),
+    ("database: {path: /srv/x.db}", &[("1:18", "database.path", "ends with `.db`")], Both),
+    ("database: {path: .db}", &[("1:18", "database.path", "ends with `.db`")], Both),
+    ("database: {path: argusd.log}", &[("1:18", "database.path", "ends with `.db`")], Both),
     ("database: {path: 7}", &[("1:18", "database.path", "put it in quotes, as in \"7\"")], Both),
     // All at once, in order.
     (

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use argus_config::Config;
+use argus_proto::collection::TASKS;
 use argus_proto::method::StatusReport;
 use argus_proto::method::hello::PROTOCOLS;
 use argus_store::Paths;
@@ -106,7 +107,7 @@ impl Daemon {
             commits,
             commit_latency,
             warnings,
-            sources: self.sources.list(),
+            sources: self.sources.list(self.registries.opened(&TASKS.name).as_ref()),
             database: self.history.status().map(Box::new),
         }
     }

@@ -66,6 +66,19 @@ pub(crate) struct Owner {
     /// What the collection is to be described as, when no job is under way.
     description: Option<(Box<RegistryFile>, Arc<Collection>)>,
     finish: Option<oneshot::Sender<()>>,
+    /// What was done already so that what is in memory only does not end with it.
+    ending: Ending,
+}
+
+/// How far an owner is on its way to the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The file is to be looked at once more: if it was damaged a moment ago, memory has what was in it.
+    ToLook,
+    /// It was looked at; damage is to be mended now.
+    Looked,
+    /// That was tried.
+    Mended,
 }
 
 impl Owner {
@@ -98,6 +111,7 @@ impl Owner {
             looking: Vec::new(),
             description: None,
             finish: None,
+            ending: Ending::ToLook,
         }
     }
 
@@ -142,6 +156,8 @@ impl Owner {
             }
             if self.description.is_some() {
                 self.start_job(Start::Describe);
+            } else if self.finish.is_some() && self.ending != Ending::Mended {
+                self.start_to_end();
             } else if !self.waiting.is_empty() || self.finish.is_some() {
                 self.start_job(Start::Commit);
             } else if !self.lookers.is_empty() {
@@ -208,6 +224,24 @@ impl Owner {
         self.publish();
         self.shared.pulse.heartbeats.send_replace(());
         Ok(outcome.answer)
+    }
+
+    /// Sees to it that the file is whole before memory is gone.
+    fn start_to_end(&mut self) {
+        if self.job_under_way {
+            return;
+        }
+        let is_damaged = |(error, _): &(Error, Source)| error.code == Code::Corrupt;
+        let start = match self.ending {
+            Ending::ToLook => Start::Look,
+            _ if self.snapshot.problem.as_ref().is_some_and(is_damaged) => Start::Mend,
+            _ => Start::Commit,
+        };
+        self.ending = match self.ending {
+            Ending::ToLook => Ending::Looked,
+            _ => Ending::Mended,
+        };
+        self.start_job(start);
     }
 
     /// Notes whether memory is ahead of the file.
@@ -369,7 +403,8 @@ impl Owner {
 
     fn has_finished(&mut self) -> bool {
         let is_written = self.unwritten_since.is_none() && self.show_at.is_none();
-        let idle = !self.job_under_way && self.waiting.is_empty() && is_written;
+        let is_whole = self.ending == Ending::Mended;
+        let idle = !self.job_under_way && self.waiting.is_empty() && is_written && is_whole;
         if idle && let Some(reply) = self.finish.take() {
             let _ = reply.send(());
             return true;

@@ -30,7 +30,7 @@ impl Sides {
         self.is_changed_in_row() && self.row != self.registry
     }
 
-    fn is_changed_in_row(&self) -> bool {
+    pub(crate) fn is_changed_in_row(&self) -> bool {
         self.base != Some(self.row)
     }
 

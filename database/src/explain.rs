@@ -23,16 +23,19 @@ pub fn explain(
     match (last, found) {
         (Some(last), _) => {
             let sentence = sentence(&last, &local_time(last.at, now_ms), found);
-            Ok(Explanation { sentence, change: Some(last.into()) })
+            Ok(Explanation { sentence, change: Some(last.into()), behind: None })
         }
         (None, Some(found)) => {
             let state = found.state.map(standing).unwrap_or_default();
             let sentence = format!("there, and how it came there was not recorded{state}");
-            Ok(Explanation { sentence, change: None })
+            Ok(Explanation { sentence, change: None, behind: None })
         }
         (None, None) => {
-            let message = format!("nothing is known of `{}` in {collection}", why.id);
-            let hint = if history.is_some() { "argus history" } else { "argus config show" };
+            let (kept, hint) = match history {
+                Some(_) => ("", "argus history"),
+                None => (", and no history is kept yet", "argus status"),
+            };
+            let message = format!("nothing is known of `{}` in {collection}{kept}", why.id);
             Err(Error::new(Code::NotFound, message)
                 .hint(hint)
                 .details(serde_json::json!({ "id": why.id, "collection": collection })))

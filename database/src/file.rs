@@ -45,6 +45,13 @@ impl DatabaseFile {
         // 0600 before anything is in it. SQLite gives its journal the mode of the file.
         platform::create_private(&real(path)).map_err(DatabaseError::io("create", path))?;
         check_regular(path)?;
+        platform::tighten(path).map_err(DatabaseError::io("close to others", path))?;
+        // They keep the mode that the file once had: one that could not be written was left so.
+        for journal in JOURNALS {
+            let journal = beside(path, journal);
+            platform::copy_mode(path, &journal)
+                .map_err(DatabaseError::io("set the mode of", &journal))?;
+        }
         let id = identify(path)?;
         let beginning = fs::File::open(path).map_err(DatabaseError::io("open", path))?;
         let failed = DatabaseError::sqlite(path);

@@ -74,6 +74,10 @@ impl History {
         now_ms: u64,
     ) -> DatabaseResult<Changes> {
         let limit = asked.limit.unwrap_or(CHANGES_DEFAULT);
+        if limit == 0 {
+            let message = "a limit of 0 asks for nothing".to_owned();
+            return Err(usage(message, format!("argus history --limit {CHANGES_DEFAULT}")));
+        }
         if limit > CHANGES_MAX {
             let message =
                 format!("{limit} changes at once are too many; at most {CHANGES_MAX} are answered");

@@ -140,14 +140,15 @@ impl Mirror {
                     }
                     (values(record, contents, row.as_ref()), 0..FIELDS.len(), record.updated_at)
                 }
-                // Nothing is known of it any more but that it is gone. A row that argus never wrote belongs to
-                // who did.
-                (None, Some(row)) if row.base[ENABLED].is_some() => {
+                // Nothing is known of it any more but that it is gone; or that it never was there, where
+                // somebody else has put the row in.
+                (None, Some(row)) => {
                     let mut values = row.values.clone();
                     values[ENABLED] = Some("0".to_owned());
+                    let at = if row.base[ENABLED].is_some() { at } else { 0 };
                     (values, ENABLED..ENABLED + 1, at)
                 }
-                (None, _) => continue,
+                (None, None) => continue,
             };
             match row {
                 None => row::insert(transaction, &task, &registry, now)?,
@@ -181,7 +182,14 @@ impl Mirror {
         let Disagreement { transaction, task, row, registry, fields, registry_at, now } =
             disagreement;
         let sides: Vec<Sides> = fields.clone().map(|field| sides(row, &registry, field)).collect();
-        let winners = conflict::decide(self.strategy, &sides, row.changed_at, registry_at);
+        let mut winners = conflict::decide(self.strategy, &sides, row.changed_at, registry_at);
+        // Whether a task is there is the registry's to say, unless somebody else has said so in the row: a
+        // row that is otherwise theirs would stay disabled when its task comes back.
+        if let Some(enabled) = fields.clone().position(|field| field == ENABLED)
+            && !sides[enabled].is_changed_in_row()
+        {
+            winners[enabled] = Winner::Registry;
+        }
         let mut values = row.values.clone();
         let mut is_kept = false;
         for ((field, winner), sides) in fields.clone().zip(&winners).zip(&sides) {
@@ -199,7 +207,11 @@ impl Mirror {
         if values == row.values && !has_new_base {
             return Ok(());
         }
-        row.write(transaction, task, values, !is_kept, now)?;
+        let is_of_others = |field: usize| {
+            !fields.contains(&field) && row.base[field] != Some(hash(row.values[field].as_deref()))
+        };
+        let is_own = !is_kept && !(0..FIELDS.len()).any(is_of_others);
+        row.write(transaction, task, values, is_own, now)?;
         for (field, sides) in fields.zip(&sides) {
             row::remember(transaction, task, field, sides.registry)?;
         }
@@ -274,9 +286,10 @@ fn needs_contents(row: Option<&Row>, record: &Valid) -> bool {
     })
 }
 
-/// The tasks that argus has a row of.
+/// The tasks that there is a row of, or was.
 fn mirrored(connection: &Connection) -> Result<Vec<(String, String)>> {
-    let mut statement = connection.prepare("SELECT DISTINCT source, name FROM synced")?;
+    let mut statement = connection
+        .prepare("SELECT source, name FROM synced UNION SELECT source, name FROM tasks")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }

@@ -106,7 +106,12 @@ pub static TASKS: LazyLock<Arc<Collection>> = LazyLock::new(|| {
 
 /// The folders of tasks that were added or paused by command.
 pub static SOURCES: LazyLock<Arc<Collection>> = LazyLock::new(|| {
-    Arc::new(Collection { name_key: Some("name".to_owned()), ..Collection::new("sources") })
+    let schema = Schema::built_in(include_str!("schemas/source.schema.json"));
+    Arc::new(Collection {
+        name_key: Some("name".to_owned()),
+        schema: Some(Arc::new(schema)),
+        ..Collection::new("sources")
+    })
 });
 
 impl Collection {

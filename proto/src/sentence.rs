@@ -45,7 +45,7 @@ pub fn standing(state: State) -> &'static str {
 pub fn cause(last: &Recorded) -> String {
     let evidence = last.evidence.as_ref().map(|text| Evidence::from_json(text.as_str()));
     let evidence = &evidence.unwrap_or_default();
-    let text = match last.reason {
+    match last.reason {
         Reason::Announced => format!("announced{}", by(evidence)),
         Reason::Put => format!("put{}", by(evidence)),
         Reason::Patched => format!("patched{}", by(evidence)),
@@ -59,16 +59,17 @@ pub fn cause(last: &Recorded) -> String {
         Reason::External if evidence.first_seen => {
             "it was there before changes were recorded".to_owned()
         }
+        // Somebody in direct mode, or a daemon that could not write it down any more, or another program.
+        Reason::External if evidence.unrecorded => {
+            let file = evidence.file.as_deref().unwrap_or("the file");
+            format!("found then in {file}: it was changed while nobody recorded it")
+        }
         Reason::External => match &evidence.file {
             Some(file) => format!("another program wrote {file}"),
             None => "another program wrote the file".to_owned(),
         },
         Reason::Recovered => recovered(evidence),
         Reason::Source => source(last, evidence),
-    };
-    match evidence.unrecorded && !evidence.first_seen {
-        true => format!("{text} (found then; no argusd was recording when it happened)"),
-        false => text,
     }
 }
 
@@ -82,7 +83,10 @@ fn by(evidence: &Evidence) -> String {
 }
 
 fn heartbeat_lost(evidence: &Evidence) -> String {
-    let seconds = |ms: u64| format!("{} s", ms.div_ceil(1000));
+    let seconds = |ms: u64| match ms {
+        0..10_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        _ => format!("{} s", ms / 1000),
+    };
     match (evidence.silent_ms, evidence.ttl_ms) {
         (Some(silent), Some(ttl)) => {
             format!(
@@ -111,8 +115,11 @@ fn source(last: &Recorded, evidence: &Evidence) -> String {
         return detail.clone();
     }
     match last.kind {
+        _ if evidence.unrecorded => {
+            "found then: its folder was changed while nobody recorded it".to_owned()
+        }
         EventKind::Added => format!("{folder} is there"),
-        EventKind::Removed => format!("{folder} is gone, or no task any more"),
+        EventKind::Removed => format!("{folder} holds this task no more"),
         _ => format!("{folder} has changed"),
     }
 }

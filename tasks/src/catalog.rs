@@ -230,8 +230,17 @@ impl Catalog {
     }
 
     fn owner(&self, name: &str) -> Option<(&String, &Task)> {
-        let relative = self.claims.get(name)?.first()?;
+        let relative = self.keeper(self.claims.get(name)?)?;
         self.tasks.get(relative).map(|task| (relative, task))
+    }
+
+    /// Who has a name of those that want it: the first by path, but one that never was valid only where there
+    /// is no other. A folder that is just being written takes no name from a task that works.
+    fn keeper<'a>(&self, claims: &'a BTreeSet<String>) -> Option<&'a String> {
+        let never_was_valid = |relative: &&String| {
+            self.tasks.get(*relative).is_none_or(|task| task.last_valid.is_none())
+        };
+        claims.iter().min_by_key(never_was_valid)
     }
 
     fn published_anew(
@@ -293,13 +302,14 @@ impl Catalog {
     pub(crate) fn duplicates(&self) -> BTreeMap<String, PlaceProblem> {
         let mut duplicates = BTreeMap::new();
         for (name, claims) in self.claims.iter().filter(|(_, claims)| claims.len() > 1) {
-            let mut claims = claims.iter();
-            let keeper = claims.next().map(|relative| self.absolute(relative)).unwrap_or_default();
+            let keeper = self.keeper(claims);
+            let others = claims.iter().filter(|relative| Some(*relative) != keeper);
+            let keeper = keeper.map(|relative| self.absolute(relative)).unwrap_or_default();
             let message = format!(
                 "the name {name:?} belongs to {}; a name can be given once in a source",
                 keeper.display()
             );
-            for relative in claims {
+            for relative in others {
                 let problem = PlaceProblem::new("DUPLICATE_NAME", &message);
                 duplicates.insert(relative.clone(), problem);
             }

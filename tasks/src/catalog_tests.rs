@@ -194,20 +194,34 @@ proptest! {
         let mut catalog = catalog();
         let mut registry = BTreeMap::new();
         let mut disk: BTreeMap<String, Summary> = BTreeMap::new();
+        // Those that were valid once, as far as is known.
+        let mut was_valid: BTreeSet<String> = BTreeSet::new();
         for (now, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Found(at, name, ok) => {
                     let name = ["n", "m", "o"][name];
                     let summary = if ok { valid(name, "1.0.0") } else { broken(Some(name)) };
                     disk.insert(format!("f{at}"), summary.clone());
+                    if ok {
+                        was_valid.insert(format!("f{at}"));
+                    }
                     catalog.found(&format!("f{at}"), summary);
                 }
                 Step::Gone(at) => {
                     disk.remove(&format!("f{at}"));
+                    was_valid.remove(&format!("f{at}"));
                     catalog.gone(&format!("f{at}"));
                 }
                 Step::Restart => {
                     catalog = restarted(&registry);
+                    // Of what has no record nothing is remembered.
+                    let paths: BTreeSet<String> = registry
+                        .values()
+                        .map(|record| field(record, "path").replace("/tasks/", ""))
+                        .collect();
+                    was_valid.retain(|relative| {
+                        disk[relative].is_valid() || paths.contains(relative)
+                    });
                     for (relative, summary) in &disk {
                         catalog.found(relative, summary.clone());
                     }
@@ -216,7 +230,9 @@ proptest! {
             apply(&mut registry, catalog.take_changes(now as u64));
             prop_assert_eq!(catalog.take_changes(u64::MAX), []);
             let mut expected = BTreeMap::new();
-            for (relative, summary) in &disk {
+            let (first, last): (Vec<_>, Vec<_>) =
+                disk.iter().partition(|(relative, _)| was_valid.contains(*relative));
+            for (relative, summary) in first.into_iter().chain(last) {
                 let name = summary.name.clone().expect("named");
                 expected.entry(format!("s/{name}")).or_insert((relative.clone(), summary.is_valid()));
             }

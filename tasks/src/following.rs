@@ -35,6 +35,8 @@ use crate::watch::{Establish, Notice, What};
 const RECONCILE_EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often it is looked at where the system does not tell, and whether the folder is still that one.
 const POLL_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked at where something could not be read: that it can be is told by nobody.
+const UNREADABLE_EVERY: Duration = Duration::from_secs(15);
 /// Where one look at all follows the other, there are so many times what the last one took in between.
 const REST: u32 = 4;
 /// How often a task that the system did not let be read is tried again.
@@ -348,7 +350,9 @@ impl Following {
         }
         self.next_poll = now + POLL_EVERY;
         let is_still = self.root.as_ref().is_some_and(|root| root.is_still(&self.source.folder));
-        if !is_still || self.watch.is_none() {
+        let is_again_due = self.last_ended.elapsed() >= UNREADABLE_EVERY.max(self.last_took * REST);
+        let is_unreadable = || self.places.values().any(|place| place.code == "UNREADABLE");
+        if !is_still || self.watch.is_none() || is_again_due && is_unreadable() {
             self.reconcile(Haste::WhenQuiet, Vec::new());
         }
     }

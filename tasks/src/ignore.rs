@@ -15,9 +15,15 @@ impl Ignore {
         let mut wrong = Vec::new();
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
-            match GlobBuilder::new(pattern).literal_separator(true).build() {
-                Ok(glob) => drop(set.add(glob)),
-                Err(error) => wrong.push(error.to_string()),
+            // At any depth: a task may be a working copy of its own, with a `.git` in it.
+            for pattern in [pattern.clone(), format!("**/{pattern}")] {
+                match GlobBuilder::new(&pattern).literal_separator(true).build() {
+                    Ok(glob) => drop(set.add(glob)),
+                    Err(error) => {
+                        wrong.push(error.to_string());
+                        break;
+                    }
+                }
             }
         }
         let set = set.build().unwrap_or_else(|error| {
@@ -61,7 +67,7 @@ mod tests {
             ("deep/er/x.tmp", true),
             ("x.tmp.js", false),
             (".git/config", true),
-            ("sub/.git/config", false),
+            ("sub/.git/config", true),
             ("deep/build/x", true),
             ("a/x.js", true),
             ("a/b/x.js", false),

@@ -17,6 +17,9 @@ const HEADINGS: [&str; 4] = ["TIME", "CHANGE", "ID", "WHY"];
 pub(crate) async fn run(session: &Session, arguments: args::History) -> Result<()> {
     let history = History { id: arguments.id, since: arguments.since, limit: arguments.limit };
     let changes = session.told(true, session.client.history(history).await)?;
+    if let Some(behind) = &changes.behind {
+        session.output.warning(&format!("the last changes may be missing: {behind}"));
+    }
     if !session.output.json {
         if changes.changes.is_empty() {
             anstream::eprintln!("nothing that is recorded fits");

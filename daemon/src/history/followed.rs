@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use argus_database::{Contents, Entry, Following, Gap, Registry as Followable, State, Version};
 use argus_proto::Record;
+use argus_proto::collection::TASKS;
 use argus_proto::cursor::Cursor;
 use argus_proto::engine::Reason;
 use argus_proto::evidence::Evidence;
@@ -94,6 +95,8 @@ fn text(evidence: &Evidence) -> Arc<str> {
 fn gap(snapshot: &Snapshot) -> Gap {
     let (reason, evidence) = match &snapshot.recovered {
         Some(recovered) => (Reason::Recovered, Evidence::clone(recovered)),
+        // Nobody else writes these.
+        None if snapshot.collection.name == TASKS.name => (Reason::Source, Evidence::default()),
         None => {
             let file = Some(snapshot.path.to_string());
             (Reason::External, Evidence { file, ..Evidence::default() })

@@ -10,7 +10,7 @@ use argus_config::Config;
 use argus_database::{Activity, Database, History, Options, explain, keeps_none};
 use argus_presence::clock;
 use argus_proto::error::{Code, Error, Result};
-use argus_proto::method::{Changes, DatabaseStatus, Get, Warning};
+use argus_proto::method::{Changes, DatabaseStatus, Explanation, Get, Warning};
 use argus_proto::{Answer, Call, Request};
 use argus_store::quarantine;
 
@@ -65,7 +65,9 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
             let explained = move || {
                 explain(open()?.as_ref(), &collection, &why, found.as_ref(), clock::wall_ms())
             };
-            beside_the_others(true, explained).await?.map(Answer::Why)
+            let explanation = beside_the_others(true, explained).await?;
+            let behind = daemon.history.behind();
+            explanation.map(|explanation| Answer::Why(Explanation { behind, ..explanation }))
         }
         Request::History(history) => {
             let changes = move || {
@@ -74,7 +76,9 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
                 };
                 Ok(open.changes(Some(&collection), &history, clock::wall_ms())?)
             };
-            beside_the_others(true, changes).await?.map(Answer::History)
+            let changes = beside_the_others(true, changes).await?;
+            let behind = daemon.history.behind();
+            changes.map(|changes| Answer::History(Changes { behind, ..changes }))
         }
         other => Err(Error::new(Code::Protocol, format!("`{}` is not served", other.method()))),
     }
@@ -156,6 +160,13 @@ impl Historian {
             kept: status.kept,
             set_aside: status.set_aside,
         })
+    }
+
+    /// Why what happened last may not be in it.
+    fn behind(&self) -> Option<String> {
+        let status = self.status()?;
+        let problem = status.problem.filter(|_| status.queued > 0)?;
+        Some(format!("{} changes wait to be written: {problem}", status.queued))
     }
 
     /// What is wrong with it, for people.

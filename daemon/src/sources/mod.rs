@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use argus_config::{
-    Config, KnownSource, add_source, known_sources, named_source, no_folder, pause_source,
-    remove_source, resume_source,
+    Config, KnownSource, add_source, is_invalid, known_sources, named_source, no_folder,
+    pause_source, remove_source, resume_source,
 };
 use argus_proto::adoption::{Adopted, Adoption};
 use argus_proto::collection::{SOURCES, TASKS};
@@ -125,7 +125,8 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Resu
         }
         _ => sources.look(daemon).await?,
     }
-    let answer = method::Sources { sources: sources.list() };
+    let tasks = daemon.registries.opened(&TASKS.name);
+    let answer = method::Sources { sources: sources.list(tasks.as_ref()) };
     Ok(match call.request {
         Request::AddSource(_) => Answer::AddSource(answer),
         Request::RemoveSource(_) => Answer::RemoveSource(answer),
@@ -183,9 +184,10 @@ impl Sources {
         self.running().values().any(|running| running.follower.is_some())
     }
 
-    /// How each source is, by name.
-    pub(crate) fn list(&self) -> Vec<SourceStatus> {
-        self.running().values().map(Running::status).collect()
+    /// How each source is, by name. `tasks` is the collection, if it is open.
+    pub(crate) fn list(&self, tasks: Option<&Registry>) -> Vec<SourceStatus> {
+        let tasks = tasks.map(Registry::snapshot);
+        self.running().values().map(|running| running.status(tasks.as_deref())).collect()
     }
 
     /// Script and schemas of a task, if they are on the disk still what its record says.
@@ -351,17 +353,32 @@ impl Sources {
 }
 
 impl Running {
-    fn status(&self) -> SourceStatus {
+    fn status(&self, tasks: Option<&Snapshot>) -> SourceStatus {
         let source = &self.known.source;
-        let status = match &self.follower {
-            Some(follower) => follower.status(),
-            None => SourceStatus::default(),
+        let status = match (&self.follower, tasks) {
+            (Some(follower), _) => follower.status(),
+            // Its tasks are there still.
+            (None, Some(tasks)) => {
+                let own = records_of(&source.name, tasks);
+                let invalid = own.iter().filter(|(_, record)| is_invalid(record)).count() as u64;
+                SourceStatus { tasks: own.len() as u64, invalid, ..SourceStatus::default() }
+            }
+            (None, None) => SourceStatus::default(),
         };
         let mut errors = status.errors;
         errors.extend(self.problem.iter().map(|problem| SourceError {
             path: source.folder.to_string_lossy().into_owned(),
             code: "UNREADABLE".to_owned(),
             message: problem.clone(),
+        }));
+        errors.extend(self.known.hides.iter().map(|uri| {
+            SourceError {
+                path: uri.clone(),
+                code: "DUPLICATE_NAME".to_owned(),
+                message:
+                    "was added by command under the name that config.yaml gives another folder"
+                        .to_owned(),
+            }
         }));
         let watching = match self.known.is_paused {
             true => Watching::Paused,

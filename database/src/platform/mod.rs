@@ -3,4 +3,6 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{FileId, close_to_others, create_private, create_private_folder};
+pub(crate) use unix::{
+    FileId, close_to_others, copy_mode, create_private, create_private_folder, tighten,
+};

@@ -42,3 +42,20 @@ pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
 pub(crate) fn close_to_others(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }
+
+/// Gives a file the permissions of another; one that is not there needs none.
+pub(crate) fn copy_mode(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::set_permissions(to, fs::metadata(from)?.permissions()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Takes from others what they may do with a file.
+pub(crate) fn tighten(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.permissions().mode();
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => fs::set_permissions(path, Permissions::from_mode(mode & 0o700)),
+    }
+}

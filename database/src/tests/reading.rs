@@ -62,7 +62,6 @@ fn the_last_ones_are_answered_in_order_from_where_they_are_asked_for() {
         (asked(None, Some("e1:0"), None), "a 1,a 2,a 3,a 4,a 5,b 1,a -"),
         (asked(None, Some("e1:7"), None), ""),
         (asked(None, Some("1h"), None), "a 1,a 2,a 3,a 4,a 5,b 1,a -"),
-        (asked(None, None, Some(0)), ""),
     ];
     for (asked, expected) in rows {
         let got = values(&history, &asked).join(",").replace('"', "");

@@ -169,6 +169,44 @@ fn who_changed_a_row_says_so_or_is_another() {
 }
 
 #[test]
+fn a_task_that_comes_back_is_enabled_whoever_wrote_the_rest_of_its_row() {
+    for on_conflict in [OnConflict::PreferDatabase, OnConflict::Merge] {
+        let test = test(on_conflict);
+        put(&test, "a", "1", 1);
+        let database = start(&test);
+        alter(&test, "UPDATE tasks SET script = 'theirs', changed_by = 'bob'");
+        test.registry.remove("tasks", "src/a");
+        flush(&database).expect("writable");
+        assert_eq!(row(&test, "a"), "1 theirs 0 bob", "{on_conflict:?}");
+        put(&test, "a", "1", 2);
+        flush(&database).expect("writable");
+        assert_eq!(row(&test, "a"), "1 theirs 1 bob", "{on_conflict:?}");
+    }
+}
+
+#[test]
+fn a_row_without_a_task_is_disabled_where_the_registry_is_right() {
+    use OnConflict::{Merge, PreferDatabase, PreferNewer, PreferRegistry};
+    let rows = [(PreferRegistry, "0 other"), (PreferDatabase, "1 other")];
+    for (on_conflict, expected) in
+        rows.into_iter().chain([(PreferNewer, "1 other"), (Merge, "1 other")])
+    {
+        let test = test(on_conflict);
+        let database = start(&test);
+        alter(
+            &test,
+            "INSERT INTO tasks (source, name, version, script, enabled) VALUES ('src', 'x', '1', 's', 1)",
+        );
+        // Another change makes the mirror look: it sees that somebody has written.
+        put(&test, "a", "1", 1);
+        flush(&database).expect("writable");
+        put(&test, "a", "2", 2);
+        flush(&database).expect("writable");
+        assert_eq!(row(&test, "x"), format!("1 s {expected}"), "{on_conflict:?}");
+    }
+}
+
+#[test]
 fn a_row_that_somebody_deleted_comes_back() {
     let test = test(OnConflict::PreferDatabase);
     put(&test, "a", "1", 1);

@@ -38,6 +38,9 @@ pub struct Changes {
     /// There are more before these: the limit left them out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Why the last of them may be missing: the database cannot be written at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// A change as it is kept.

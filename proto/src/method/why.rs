@@ -19,4 +19,7 @@ pub struct Explanation {
     /// The last change of the record, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Box<Recorded>>,
+    /// Why that may not be the last one: the database cannot be written at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -296,9 +297,12 @@ fn where_there_are_too_few_watches_the_folder_is_polled_and_that_is_told() {
 #[test]
 fn a_database_on_a_full_disk_and_one_that_is_locked_for_long_catch_up() {
     let (context, disk) = (TestContext::new(), SmallDisk::new(2048));
+    // The file itself is on the small disk.
     let database = disk.path().join("argus.db");
-    let config = format!("database: {{path: '{}'}}\n", database.display());
-    fs::write(context.home().join("config.yaml"), config).expect("own folder");
+    let folder = context.paths().folder();
+    fs::create_dir(&folder).expect("own folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("own folder");
+    std::os::unix::fs::symlink(&database, folder.join("argus.db")).expect("own folder");
     let mut folders = Folders { root: context.home().join("many"), tasks: BTreeMap::new() };
     folders.create(30);
     context.start_daemon();

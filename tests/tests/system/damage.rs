@@ -218,3 +218,17 @@ fn what_a_silent_daemon_has_in_memory_is_not_replaced_by_an_older_copy() {
     assert_eq!(context.argus(&["--direct", "announce", "--id", "other"]).code, 0);
     assert!(context.ids().contains(&"last".to_owned()), "{:?}", context.ids());
 }
+
+/// What a daemon was told, and a damaged file does not show, is in memory only.
+#[test]
+fn a_daemon_that_ends_beside_a_damaged_file_writes_what_it_knows_first() {
+    let context = TestContext::new();
+    context.start_daemon();
+    for id in ["a", "b"] {
+        assert_eq!(context.argus(&["announce", "--id", id, "--pid", "1"]).code, 0);
+    }
+    fs::write(context.registry(), b"garbage").expect("own file");
+    assert_eq!(context.argus(&["daemon", "stop"]).code, 0);
+    assert_eq!(context.ids(), ["a", "b"]);
+    assert_eq!(quarantined(&context), [b"garbage"]);
+}

@@ -67,7 +67,7 @@ fn why_names_who_asked_and_which_process_ended_and_for_how_long_nothing_was_hear
 
     let sentence = why_says(&context, "watchers", "silent", "removed");
     assert!(sentence.contains("nothing was heard of it for"), "{sentence}");
-    assert!(sentence.contains("its TTL is 1 s"), "{sentence}");
+    assert!(sentence.contains("its TTL is 1.0 s"), "{sentence}");
     bystander.kill();
     let sentence = why_says(&context, "watchers", "dying", "removed");
     assert!(sentence.ends_with(&format!(": process {pid} exited\n")), "{sentence}");
@@ -169,7 +169,7 @@ fn every_change_of_every_collection_is_kept_in_its_order_and_can_be_asked_for() 
     assert_eq!(context.argus(&put).code, 0);
     context.start_daemon();
     assert_eq!(context.argus(&["-c", "machines", "ls"]).code, 0);
-    why_says(&context, "machines", "m9", "no argusd was recording");
+    why_says(&context, "machines", "m9", "while nobody recorded it");
 }
 
 #[test]
