@@ -123,3 +123,106 @@ fn source(last: &Recorded, evidence: &Evidence) -> String {
         _ => format!("{folder} has changed"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::JsonText;
+
+    fn recorded(kind: EventKind, reason: Reason, evidence: Evidence) -> Recorded {
+        Recorded {
+            cursor: "e:1".to_owned(),
+            at: 1,
+            collection: "watchers".to_owned(),
+            id: "app".to_owned(),
+            kind,
+            reason,
+            before: None,
+            after: None,
+            evidence: Some(evidence.to_json()),
+        }
+    }
+
+    #[test]
+    fn each_cause_is_named() {
+        let none = Evidence::default;
+        let file = |unrecorded| Evidence {
+            file: Some("/r.json".to_owned()),
+            unrecorded,
+            ..Evidence::default()
+        };
+        let asked =
+            Evidence { pid: Some(7), command: Some("node".to_owned()), ..Evidence::default() };
+        let silent = |ms| Evidence { silent_ms: Some(ms), ttl_ms: Some(60_000), ..none() };
+        let kept = Evidence { quarantined: Some("/q/1".to_owned()), ..file(true) };
+        let folder = Evidence { path: Some("/t/a".to_owned()), ..none() };
+        let detail = Evidence { detail: Some("/t/a is invalid: x".to_owned()), ..none() };
+        use EventKind::{Added, Removed, Updated};
+        let rows = [
+            (Added, Reason::Announced, asked.clone(), "announced by process 7 (node)"),
+            (Removed, Reason::Removed, asked.clone(), "asked for by process 7 (node)"),
+            (Removed, Reason::Pruned, none(), "pruned"),
+            (Added, Reason::Put, Evidence { command: None, ..asked.clone() }, "put by process 7"),
+            (Removed, Reason::ProcessExited, asked, "process 7 exited"),
+            (Removed, Reason::ProcessExited, none(), "its process exited"),
+            (
+                Removed,
+                Reason::HeartbeatLost,
+                silent(61_200),
+                "nothing was heard of it for 61 s, and its TTL is 60 s",
+            ),
+            (Updated, Reason::External, file(false), "another program wrote /r.json"),
+            (
+                Updated,
+                Reason::External,
+                file(true),
+                "found then in /r.json: it was changed while nobody recorded it",
+            ),
+            (
+                Added,
+                Reason::External,
+                Evidence { first_seen: true, ..none() },
+                "it was there before changes were recorded",
+            ),
+            (
+                Removed,
+                Reason::Recovered,
+                kept,
+                "/r.json was damaged, and this is what was left; its bytes are kept in /q/1",
+            ),
+            (Added, Reason::Source, folder.clone(), "/t/a is there"),
+            (Updated, Reason::Source, folder.clone(), "/t/a has changed"),
+            (Removed, Reason::Source, folder, "/t/a holds this task no more"),
+            (Updated, Reason::Source, detail, "/t/a is invalid: x"),
+        ];
+        for (kind, reason, evidence, expected) in rows {
+            assert_eq!(cause(&recorded(kind, reason, evidence)), expected);
+        }
+    }
+
+    #[test]
+    fn what_the_last_change_does_not_explain_is_said() {
+        let found =
+            |state| Found { record: JsonText::from_canonical("{}"), state, etag: "e".to_owned() };
+        let added = recorded(EventKind::Added, Reason::Put, Evidence::default());
+        let removed = recorded(EventKind::Removed, Reason::Pruned, Evidence::default());
+        let rows = [
+            (&added, Some(found(Some(State::Live))), "added 12:00: put; it is live"),
+            (&added, Some(found(None)), "added 12:00: put"),
+            (&removed, None, "removed 12:00: pruned"),
+            (
+                &added,
+                None,
+                "gone: it was added 12:00 (put), and somebody has removed it since, unseen",
+            ),
+            (
+                &removed,
+                Some(found(None)),
+                "there, though it was removed 12:00 (pruned): somebody has brought it back since",
+            ),
+        ];
+        for (last, now, expected) in rows {
+            assert_eq!(sentence(last, "12:00", now.as_ref()), expected);
+        }
+    }
+}

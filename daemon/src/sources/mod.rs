@@ -1,4 +1,4 @@
-//! The folders of tasks that this daemon follows: which, how far, and what people ask of them.
+//! The folders of tasks that this daemon follows: which, and how far.
 //!
 //! 1. What there is to follow stands in `config.yaml` and in the collection `sources`; this only carries it
 //!    out. Settings that are wrong change nothing.
@@ -6,6 +6,7 @@
 //!    a thread as well: it may be waiting for this one.
 //! 3. The collection `tasks` is what the folders say: what others write into it is written over.
 
+mod asked;
 mod sink;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,27 +14,23 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use argus_config::{
-    Config, KnownSource, add_source, is_invalid, known_sources, named_source, no_folder,
-    pause_source, remove_source, resume_source,
-};
+use argus_config::{Config, KnownSource, is_invalid, known_sources};
 use argus_proto::adoption::{Adopted, Adoption};
 use argus_proto::collection::{SOURCES, TASKS};
 use argus_proto::engine::Reason;
-use argus_proto::error::{Code, Error, Result};
+use argus_proto::error::Result;
 use argus_proto::evidence::Evidence;
-use argus_proto::method::{self, SourceError, SourceStatus, Watching};
-use argus_proto::shell::quoted;
-use argus_proto::{Answer, Call, Request};
+use argus_proto::method::{SourceError, SourceStatus, Watching};
 use argus_tasks::Follower;
 use tokio::sync::watch;
 
 use crate::daemon::Daemon;
 use crate::owner::until;
 use crate::registry::Registry;
-use crate::serve::{Peer, answer_in, beside_the_others, limits};
+use crate::serve::beside_the_others;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
+pub(crate) use asked::serve;
 use sink::TaskSink;
 
 /// How long after a failure it is tried again to do what is to be done.
@@ -92,65 +89,6 @@ pub(crate) async fn follow(daemon: Arc<Daemon>, mut settings: watch::Receiver<Se
             _ = daemon.stop.requested() => return,
         }
     }
-}
-
-/// Answers what is asked about sources.
-pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
-    let sources = &daemon.sources;
-    let (known, _) = known_now(daemon).await?;
-    match &call.request {
-        Request::AddSource(add) => {
-            let (request, folder) = add_source(&known, add)?;
-            let is_there = beside_the_others(true, move || folder.is_dir()).await?;
-            if !is_there {
-                return Err(no_folder(&add.uri));
-            }
-            change(daemon, peer, &call, request).await?;
-        }
-        Request::RemoveSource(remove) => {
-            change(daemon, peer, &call, remove_source(&known, remove)?).await?;
-        }
-        Request::PauseSource(pause) => {
-            change(daemon, peer, &call, pause_source(&known, pause)?).await?;
-        }
-        Request::ResumeSource(resume) => {
-            change(daemon, peer, &call, resume_source(&known, resume)?).await?;
-        }
-        Request::SyncSources(sync) => {
-            if let Some(name) = &sync.name {
-                refuse_paused(named_source(&known, name)?)?;
-            }
-            sources.look(daemon).await?;
-            sources.sync(sync.name.as_deref(), answer_in(call.deadline)).await?;
-        }
-        _ => sources.look(daemon).await?,
-    }
-    let tasks = daemon.registries.opened(&TASKS.name);
-    let answer = method::Sources { sources: sources.list(tasks.as_ref()) };
-    Ok(match call.request {
-        Request::AddSource(_) => Answer::AddSource(answer),
-        Request::RemoveSource(_) => Answer::RemoveSource(answer),
-        Request::PauseSource(_) => Answer::PauseSource(answer),
-        Request::ResumeSource(_) => Answer::ResumeSource(answer),
-        Request::SyncSources(_) => Answer::SyncSources(answer),
-        _ => Answer::ListSources(answer),
-    })
-}
-
-fn refuse_paused(known: &KnownSource) -> Result<()> {
-    if !known.is_paused {
-        return Ok(());
-    }
-    let name = &known.source.name;
-    Err(Error::new(Code::Conflict, format!("the source `{name}` is paused"))
-        .hint(format!("argus sources resume {}", quoted(name))))
-}
-
-/// Changes the collection of sources, and carries it out before it is answered.
-async fn change(daemon: &Arc<Daemon>, peer: &Peer, call: &Call, request: Request) -> Result<()> {
-    let registry = daemon.registries.registry(Some(&SOURCES.name)).await?;
-    registry.change(request, peer.caller(), limits(daemon, call.deadline, peer)).await?;
-    daemon.sources.look(daemon).await
 }
 
 /// The sources that there are to follow, and whether that can be relied on: what is only shown in the
