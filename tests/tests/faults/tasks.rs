@@ -32,6 +32,8 @@ const RELOADS_MAX: usize = 5;
 /// is held, rendered and sent as a whole.
 const RESIDENT_KB_MAX: u64 = 400 * 1024;
 const LOCKED_SECONDS: u64 = 12;
+/// The disk of a database: room for all that happens while it is locked for minutes.
+const DISK_KB: usize = 8 * 1024;
 /// A look at all of them takes longer than what else is waited for.
 const DEADLINE: Duration = Duration::from_secs(240);
 
@@ -296,7 +298,7 @@ fn where_there_are_too_few_watches_the_folder_is_polled_and_that_is_told() {
 
 #[test]
 fn a_database_on_a_full_disk_and_one_that_is_locked_for_long_catch_up() {
-    let (context, disk) = (TestContext::new(), SmallDisk::new(2048));
+    let (context, disk) = (TestContext::new(), SmallDisk::new(DISK_KB));
     // The file itself is on the small disk.
     let database = disk.path().join("argus.db");
     let folder = context.paths().folder();
@@ -310,7 +312,7 @@ fn a_database_on_a_full_disk_and_one_that_is_locked_for_long_catch_up() {
     until_equal("the database", &folders.expected(), || in_the_database(&database));
 
     let filler = disk.path().join("filler");
-    let mut length = 2048 * 1024;
+    let mut length = DISK_KB * 1024;
     while fs::write(&filler, vec![1; length]).is_err() {
         length -= 4096;
     }
