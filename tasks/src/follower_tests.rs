@@ -290,6 +290,7 @@ fn a_name_that_is_taken_is_told_and_passes_on() {
 
 #[test]
 fn what_may_not_be_read_is_told_once_and_tried_again() {
+    // Root may read everything. As another user it is shown with whole programs, in `tests/faults/users.rs`.
     if rustix::process::geteuid().is_root() {
         return;
     }

@@ -61,12 +61,12 @@ fn links_are_followed_inside_refused_outside_and_never_in_circles() {
     write(outside.path(), "secret.js", "");
     let home = tempfile::tempdir().expect("a folder");
     write(home.path(), "a/metadata.json", "");
-    write(home.path(), "shared/x.js", "");
+    write(home.path(), "common/x.js", "");
     write(home.path(), "ignored/hidden/metadata.json", "");
     let link = |target: &Path, at: &str| symlink(target, home.path().join(at)).expect("linked");
-    link(Path::new("../shared/x.js"), "a/relative.js");
-    link(&home.path().join("shared/x.js"), "a/absolute.js");
-    link(Path::new("../shared"), "a/folder");
+    link(Path::new("../common/x.js"), "a/relative.js");
+    link(&home.path().join("common/x.js"), "a/absolute.js");
+    link(Path::new("../common"), "a/folder");
     link(Path::new(".."), "a/circle");
     link(&outside.path().join("secret.js"), "a/secret.js");
     link(Path::new("a"), "again");

@@ -171,8 +171,9 @@ impl Sources {
                 self.remove_orphans(&tasks).await?;
             }
         }
-        // What it has itself changed meanwhile is looked at once more.
-        seen.settled = Some(grounds);
+        // What it has itself changed meanwhile is looked at once more; and what cannot be relied on until it
+        // can be.
+        seen.settled = is_reliable.then_some(grounds);
         Ok(())
     }
 

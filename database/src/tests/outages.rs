@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use argus_proto::error::Code;
 
-use super::{TestContext, flush, wait_for};
+use super::{TestContext, flush, mode, wait_for};
 use crate::follower::Follower;
 use crate::schema::{APPLICATION_ID, VERSION};
 use crate::status::Activity;
@@ -312,4 +312,28 @@ fn a_link_is_followed_and_the_file_behind_it_set_aside() {
     database.stop();
     let history = crate::history::History::open(&test.path()).expect("ours").expect("there");
     assert!(history.last("watchers", "a").expect("ours").is_some());
+}
+
+/// SQLite gives a journal the mode that the file had when it was made; one that a read-only file left
+/// would keep the database from being written for ever.
+#[test]
+fn a_file_that_was_opened_to_others_is_closed_and_its_journal_with_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let test = TestContext::new();
+    let database = test.start();
+    flush(&database).expect("writable");
+    // Somebody else has it open, so that the journal stays.
+    let other = test.other();
+    other.execute_batch("BEGIN; SELECT count(*) FROM changes").expect("readable");
+    database.stop();
+    let journal = test.home.path().join("argus.db-wal");
+    for (path, mode) in [(test.path(), 0o666), (journal.clone(), 0o444)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own file");
+    }
+    let database = test.start();
+    flush(&database).expect("writable");
+    assert_eq!((mode(&test.path()), mode(&journal)), (0o600, 0o600));
+    drop(other);
+    database.stop();
 }

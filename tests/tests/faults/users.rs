@@ -115,3 +115,54 @@ fn a_user_without_a_home_is_told_what_to_set() {
     assert!(run.error()["message"].as_str().expect("text").contains("ARGUS_HOME"), "{run:?}");
     assert_eq!(argus(Some(&other.home)).code, 0);
 }
+
+/// What a source's owner may not read is told once for each path, spoils nothing else, and is found as soon as
+/// it may be read again. Root may read everything, so that no test of root's can show it.
+#[test]
+fn what_may_not_be_read_in_a_folder_of_tasks_is_told_once_and_found_when_it_may() {
+    let context = TestContext::new();
+    let other = OtherUser::new(&context);
+    let folder = other.home.join("tasks");
+    let write = |name: &str| {
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder).expect("own folder");
+        let metadata = serde_json::json!({ "name": name, "version": "1.0.0" }).to_string();
+        fs::write(folder.join("metadata.json"), metadata).expect("own folder");
+        fs::write(folder.join("main.js"), "exports.run = () => 1;\n").expect("own folder");
+        folder
+    };
+    write("open");
+    // They are root's: the other user can neither read them nor make them readable.
+    let closed = [write("closed-1"), write("closed-2")];
+    let allow = |mode| {
+        for folder in &closed {
+            fs::set_permissions(folder, fs::Permissions::from_mode(mode)).expect("own folder");
+        }
+    };
+    allow(0o700);
+    let run = other.argus(&["--json", "sources", "add", &folder.to_string_lossy()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let source = || {
+        let sources = other.argus(&["--json", "sources", "ls"]).data();
+        sources["sources"][0].clone()
+    };
+    for _ in 0..3 {
+        assert_eq!(other.argus(&["sources", "sync"]).code, 0);
+        let source = source();
+        let errors = source["errors"].as_array().expect("errors");
+        let told: Vec<(&str, &str)> = errors
+            .iter()
+            .map(|error| {
+                (error["path"].as_str().unwrap_or(""), error["code"].as_str().unwrap_or(""))
+            })
+            .collect();
+        let paths: Vec<String> =
+            closed.iter().map(|folder| folder.to_string_lossy().into_owned()).collect();
+        assert_eq!(told, [(&*paths[0], "UNREADABLE"), (&*paths[1], "UNREADABLE")], "{source}");
+        assert_eq!((&source["tasks"], &source["invalid"]), (&1.into(), &0.into()), "{source}");
+    }
+    allow(0o755);
+    until("they are found", || (source()["tasks"] == 3).then_some(()));
+    assert_eq!(source()["errors"], serde_json::json!([]));
+    assert_eq!(other.argus(&["daemon", "stop"]).code, 0);
+}

@@ -231,6 +231,14 @@ fn a_database_that_is_deleted_replaced_or_locked_holds_nobody_up_and_is_whole_ag
     let status = || context.argus(&["--json", "status"]).data()["daemon"]["database"].clone();
     until("status tells of the lock", || status()["problem"].is_string().then_some(()));
     assert!(status()["queued"].as_u64() > Some(0), "{}", status());
+    // What is answered meanwhile says that it may not be all.
+    for asked in [&["history"][..], &["why", "while-locked"]] {
+        let run = context.argus(&[&["--json", "--daemon-only"], asked].concat());
+        let behind = run.data()["behind"].as_str().map(str::to_owned);
+        assert!(behind.is_some_and(|behind| behind.contains("wait to be written")), "{run:?}");
+        let people = context.argus(asked);
+        assert!(people.stderr.contains("wait to be written"), "{people:?}");
+    }
     let warned = context.argus(&["status"]);
     assert!(warned.stderr.contains("argus.db"), "{warned:?}");
     locked.execute_batch("ROLLBACK").expect("own transaction");

@@ -285,6 +285,11 @@ fn sources_are_added_paused_resumed_and_removed_and_that_is_kept() {
         assert!([2, 4].contains(&run.code) && run.stderr.contains("help:"), "{run:?}");
     }
     assert_eq!(context.argus(&["sources", "rm", "nobody"]).code, 4);
+    // The collection itself takes nothing that could not be followed.
+    for wrong in [r#"{"uri":5}"#, r#"{"uri":"file://./t"}"#, r#"{"watch":"maybe"}"#] {
+        let run = context.argus(&["--json", "-c", "sources", "put", "odd", wrong]);
+        assert_eq!(run.error()["code"], "E_INVALID", "{wrong} {run:?}");
+    }
 
     assert_eq!(context.argus(&["sources", "rm", "local"]).code, 0);
     until_ids(&context, &[]);
@@ -305,6 +310,21 @@ fn sources_of_the_settings_come_and_go_with_them() {
     until_ids(&context, &["mine/a"]);
     let run = context.argus(&["--json", "sources", "rm", "mine"]);
     assert_eq!(run.error()["code"], "E_CONFLICT", "{run:?}");
+    // One that was added first gives way to one of the settings, and that is told.
+    let other = context.home().join("other");
+    write_task(&other.join("b"), "b");
+    add(&context, &other, "late");
+    until_ids(&context, &["late/b", "mine/a"]);
+    configure(
+        "registry: {sources: [{name: mine, uri: 'file://./mine'}, {name: late, uri: 'file://./mine'}]}\n",
+    );
+    until_ids(&context, &["late/a", "mine/a"]);
+    let errors = source(&context, "late")["errors"].clone();
+    assert_eq!(errors[0]["code"], "DUPLICATE_NAME", "{errors}");
+    assert_eq!(errors[0]["path"], format!("file://{}", other.display()), "{errors}");
+    configure("registry: {sources: [{name: mine, uri: 'file://./mine'}]}\n");
+    until_ids(&context, &["late/b", "mine/a"]);
+    assert_eq!(context.argus(&["sources", "rm", "late"]).code, 0);
     // A file that cannot be used takes nothing away, also where it is wrong from the start.
     configure("registry: {sources: [{name: mine\n");
     assert_eq!(context.argus(&["daemon", "restart"]).code, 0);
