@@ -36,15 +36,10 @@ pub(crate) async fn run(session: &Session, verb: args::Sources) -> Result<()> {
             print(session, &sources)
         }
         args::Sources::Add(arguments) => {
-            let add = AddSource {
-                uri: absolute(&arguments.uri)?,
-                name: arguments.name,
-                watch: arguments.no_watch.then_some(false),
-            };
-            let before = names(session).await;
-            let sources = change(session, add).await?;
-            let is_new = |status: &SourceStatus| !before.contains(&status.name);
-            let added = sources.sources.iter().find(|status| is_new(status));
+            let uri = absolute(&arguments.uri)?;
+            let (name, watch) = (arguments.name, arguments.no_watch.then_some(false));
+            let sources = change(session, AddSource { uri: uri.clone(), name, watch }).await?;
+            let added = sources.sources.iter().find(|status| status.uri == uri);
             let name = added.map(|status| status.name.clone());
             let sources = watch_scan(session, sources, name.as_deref(), 0).await?;
             print_changed(session, &sources)
@@ -65,11 +60,6 @@ pub(crate) async fn run(session: &Session, verb: args::Sources) -> Result<()> {
             print_changed(session, &watch_scan(session, sources, name.as_deref(), begun).await?)
         }
     }
-}
-
-async fn names(session: &Session) -> Vec<String> {
-    let sources = session.client.sources().await.unwrap_or_default();
-    sources.sources.into_iter().map(|status| status.name).collect()
 }
 
 async fn change<M: Method<Result = Sources>>(session: &Session, params: M) -> Result<Sources> {
