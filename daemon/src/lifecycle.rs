@@ -237,6 +237,13 @@ async fn listen(
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            // Before anything else: whose connection has just ended because of this must find the
+            // successor now. Accepted here once more, its change would go unanswered twice.
+            biased;
+            _ = daemon.stop.requested() => return binding,
+            _ = check.tick() => {
+                look_after(daemon, &mut binding, ownership, idle_timeout());
+            }
             accepted = binding.accept() => match accepted {
                 Ok(stream) => welcome(daemon, stream, limits.connections_max),
                 Err(error) => {
@@ -245,10 +252,6 @@ async fn listen(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            _ = check.tick() => {
-                look_after(daemon, &mut binding, ownership, idle_timeout());
-            }
-            _ = daemon.stop.requested() => return binding,
         }
     }
 }
