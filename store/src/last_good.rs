@@ -44,7 +44,7 @@ impl LastGood {
     }
 
     pub(crate) fn publish(&self) {
-        let _ = fs::rename(&self.fresh, &self.path);
+        let _ = platform::replace(&self.fresh, &self.path);
     }
 }
 

@@ -196,9 +196,9 @@ impl RecordFolder {
             let text = next.record_file(id).unwrap_or_default();
             write(format!("{stem}{SUFFIX}"), &text)?;
         }
-        let folder = File::open(&unfinished).map_err(failed("open"))?;
+        let folder = platform::open_folder(&unfinished).map_err(failed("open"))?;
         let synced = if is_one_by_one { Ok(()) } else { platform::sync_file_system(&folder) };
-        synced.and_then(|()| folder.sync_all()).map_err(failed("fsync"))?;
+        synced.and_then(|()| platform::sync_open_folder(&folder)).map_err(failed("fsync"))?;
         let parent = self.path.parent().unwrap_or(Path::new("."));
         let mut prepared = PreparedRecords::new(parent)?;
         prepared.new_folder = Some(new_folder);
@@ -252,7 +252,8 @@ impl Drop for NewFolder {
 
 impl PreparedRecords {
     fn new(folder: &Path) -> StoreResult<Self> {
-        let open = File::open(folder).map_err(StoreError::io("open the folder", folder))?;
+        let open =
+            platform::open_folder(folder).map_err(StoreError::io("open the folder", folder))?;
         Ok(PreparedRecords {
             path: folder.to_owned(),
             folder: open,
@@ -270,7 +271,7 @@ impl PreparedRecords {
         text: &str,
         is_synced: bool,
     ) -> StoreResult<()> {
-        let make = || tempfile::Builder::new().tempfile_in(unfinished);
+        let make = || tempfile::Builder::new().make_in(unfinished, platform::create_new);
         let made = make().or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 platform::create_private_folders(unfinished).and_then(|()| make())
@@ -312,12 +313,13 @@ impl PreparedRecords {
             is_begun = true;
         }
         for (temp, target) in self.written {
-            temp.persist(target)
-                .map_err(|error| failed("rename a file in", error.error, is_begun))?;
+            platform::replace(&temp, &target)
+                .map_err(|error| failed("rename a file in", error, is_begun))?;
+            let _ = temp.keep();
             is_begun = true;
         }
         for target in self.removed {
-            match fs::remove_file(target) {
+            match platform::remove_file(&target) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => {
                     removed.map_err(|source| failed("remove a file in", source, is_begun))?
@@ -326,7 +328,8 @@ impl PreparedRecords {
             is_begun = true;
         }
         match is_begun {
-            true => self.folder.sync_all().map_err(|source| failed("fsync", source, true)),
+            true => platform::sync_open_folder(&self.folder)
+                .map_err(|source| failed("fsync", source, true)),
             false => Ok(()),
         }
     }
