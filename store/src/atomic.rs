@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::{self, Stamp};
+use crate::platform::{self, OpenFolder, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
@@ -130,7 +130,7 @@ pub(crate) struct Prepared {
     temp: NamedTempFile,
     target: PathBuf,
     /// Opened before anything is visible: whoever has no descriptor left learns it in time.
-    folder: File,
+    folder: OpenFolder,
     parent: PathBuf,
 }
 
@@ -155,8 +155,7 @@ pub(crate) fn prepare(
     platform::set_access(&temp, target, replaced, mode_max)
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
-    let folder =
-        platform::open_folder(parent).map_err(StoreError::io("open the folder", parent))?;
+    let folder = OpenFolder::open(parent).map_err(StoreError::io("open the folder", parent))?;
     Ok(Prepared { temp, target: target.to_owned(), folder, parent: parent.to_owned() })
 }
 
@@ -192,7 +191,7 @@ impl Prepared {
     /// any other error the old content stands.
     pub(crate) fn publish(self) -> StoreResult<File> {
         let file = rename(self.temp, &self.target).map_err(StoreError::replacing(&self.target))?;
-        sync_names(&self.folder, self.parent)?;
+        sync_name(&self.folder, &file, self.parent)?;
         Ok(file)
     }
 }
@@ -241,7 +240,7 @@ impl Exchanged {
     /// [`StoreError::OutcomeUnknown`] where it may not survive a crash.
     pub(crate) fn finish(self, old: Option<&Path>) -> StoreResult<File> {
         let Prepared { temp, folder, parent, .. } = self.0;
-        sync_names(&folder, parent)?;
+        sync_name(&folder, temp.as_file(), parent)?;
         let (file, temp) = temp.into_parts();
         if let Some(old) = old {
             // Without it a damaged file costs more; that is no reason to call the write failed.
@@ -251,8 +250,8 @@ impl Exchanged {
     }
 }
 
-fn sync_names(folder: &File, path: PathBuf) -> StoreResult<()> {
-    platform::sync_open_folder(folder).map_err(|source| StoreError::OutcomeUnknown {
+fn sync_name(folder: &OpenFolder, file: &File, path: PathBuf) -> StoreResult<()> {
+    folder.sync_name_of(file).map_err(|source| StoreError::OutcomeUnknown {
         operation: "fsync the folder",
         path,
         source,
@@ -262,8 +261,7 @@ fn sync_names(folder: &File, path: PathBuf) -> StoreResult<()> {
 /// Makes a file durable that somebody else may have put in place.
 pub(crate) fn sync(target: &Path) -> StoreResult<()> {
     let parent = target.parent().unwrap_or(Path::new("."));
-    File::open(target)
-        .and_then(|file| file.sync_all())
+    platform::sync_file(target)
         .and_then(|()| platform::sync_folder(parent))
         .map_err(StoreError::io("fsync", target))
 }

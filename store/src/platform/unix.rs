@@ -199,17 +199,7 @@ pub(crate) fn mode(meta: &Metadata) -> Option<u32> {
     Some(meta.mode() & 0o7777)
 }
 
-/// Makes all that was written to the file system durable on which a folder is. Cheaper than to sync many
-/// files one by one.
-pub(crate) fn sync_file_system(folder: &File) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::fs::syncfs(folder)?;
-    #[cfg(not(target_os = "linux"))]
-    let _ = folder;
-    Ok(())
-}
-
-/// Syncs a file now, where [`sync_file_system`] cannot do it for all of them.
+/// Syncs a file now, where [`OpenFolder::sync_file_system`] cannot do it for all of them.
 pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     match cfg!(target_os = "linux") {
         true => Ok(()),
@@ -217,19 +207,42 @@ pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     }
 }
 
-/// Opens a folder, to make the names in it durable later.
-pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
-    File::open(path)
+/// An open folder, to make the names in it durable later.
+#[derive(Debug)]
+pub(crate) struct OpenFolder(File);
+
+impl OpenFolder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(OpenFolder)
+    }
+
+    /// Makes the names in it durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    /// Makes the name durable that a file in it has just got.
+    pub(crate) fn sync_name_of(&self, _file: &File) -> io::Result<()> {
+        self.sync()
+    }
+
+    /// Makes all that was written to its file system durable. Cheaper than to sync many files one
+    /// by one.
+    pub(crate) fn sync_file_system(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.0)?;
+        Ok(())
+    }
 }
 
-/// Makes the names in an open folder durable.
-pub(crate) fn sync_open_folder(folder: &File) -> io::Result<()> {
-    folder.sync_all()
+/// Makes the content of a file durable.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    sync_open_folder(&open_folder(path)?)
+    OpenFolder::open(path)?.sync()
 }
 
 /// Gives a file another name; what had that goes, in one step.

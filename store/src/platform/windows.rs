@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -262,30 +262,50 @@ pub(crate) fn mode(_meta: &Metadata) -> Option<u32> {
     None
 }
 
-/// Windows has nothing to make many files durable at once: [`sync_later`] does it for each.
-pub(crate) fn sync_file_system(_folder: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// Syncs a file now, since [`sync_file_system`] cannot do it for all of them.
+/// Syncs a file now, since [`OpenFolder::sync_file_system`] cannot do it for all of them.
 pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Opens a folder, to make the names in it durable later.
-pub(crate) fn open_folder(path: &Path) -> io::Result<File> {
-    File::options().read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
+/// A folder, to make the names in it durable later.
+///
+/// Windows syncs no folder. What happens to names is in NTFS' log, in the order in which it
+/// happened, and syncing any file afterwards makes NTFS write the log out.
+#[derive(Debug)]
+pub(crate) struct OpenFolder(PathBuf);
+
+impl OpenFolder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(OpenFolder(path.to_owned()))
+    }
+
+    /// Makes the names in it durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(&self.0)?;
+        // There is something to be synced.
+        file.write_all(b"\n")?;
+        file.sync_all()
+    }
+
+    /// Makes the name durable that a file in it has just got.
+    pub(crate) fn sync_name_of(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    /// Windows has nothing to make many files durable at once: [`sync_later`] does it for each.
+    pub(crate) fn sync_file_system(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// Windows syncs no folder: NTFS writes the change of a name to its journal, in the order in which
-/// it happened.
-pub(crate) fn sync_open_folder(_folder: &File) -> io::Result<()> {
-    Ok(())
+/// Makes the content of a file durable, which takes one who may write into it.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    once_free(|| File::options().write(true).open(path))?.sync_all()
 }
 
-/// As [`sync_open_folder`].
-pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
-    Ok(())
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    OpenFolder::open(path)?.sync()
 }
 
 /// Whether names in this folder may be looked up, made and removed by this user. Asks without trying.
@@ -301,7 +321,7 @@ pub(crate) fn check_folder_access(path: &Path) -> io::Result<()> {
 
 /// Whether this user may decide who uses what is at `path`.
 pub(crate) fn is_own(path: &Path) -> bool {
-    let open = open_folder(path);
+    let open = open_folder_no_follow(path);
     let owner = open.and_then(|open| security::owner_of_file(&open));
     owner.and_then(|owner| security::is_own(&owner)).unwrap_or(false)
 }
