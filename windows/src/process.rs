@@ -24,6 +24,10 @@ use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
 
 use crate::handle::{done, owned};
 
+/// Windows counts time in 100 ns since 1601.
+const UNITS_PER_US: u64 = 10;
+const UNITS_TO_1970: u64 = 116_444_736_000_000_000;
+
 /// The longest path that Windows has.
 const PATH_UNITS_MAX: usize = 32 * 1024;
 
@@ -34,7 +38,8 @@ pub enum Seen {
     Gone,
     /// Somebody has it about whom this user is told nothing.
     Hidden,
-    /// Somebody has it who was started then, in 100 ns since 1601.
+    /// Somebody has it who was started then, in µs since 1970: a number that JSON's other readers
+    /// keep exactly.
     Runs(u64),
 }
 
@@ -77,7 +82,8 @@ fn started(process: &OwnedHandle) -> Option<u64> {
     #[expect(unsafe_code, reason = "it fills in four times")]
     done(unsafe { GetProcessTimes(handle, &mut started, &mut ended, &mut kernel, &mut user) })
         .ok()?;
-    Some(u64::from(started.dwHighDateTime) << 32 | u64::from(started.dwLowDateTime))
+    let units = u64::from(started.dwHighDateTime) << 32 | u64::from(started.dwLowDateTime);
+    Some(units.saturating_sub(UNITS_TO_1970) / UNITS_PER_US)
 }
 
 /// The path of the program that a process runs.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::TcpListener;
 use std::os::windows::io::AsRawHandle;
+use std::os::windows::io::OwnedHandle;
 use std::process::Command;
 
 use argus_windows::handle;
@@ -31,7 +32,8 @@ pub(crate) fn start_waiting(
     handle::pass_on(&its_telling, true)?;
     let child = command.spawn()?;
     drop((its_hearing, its_telling));
-    Ok((child, File::from(own_hearing), File::from(own_telling)))
+    let file = |handle: OwnedHandle| File::from(handle);
+    Ok((child, file(own_hearing.into()), file(own_telling.into())))
 }
 
 fn named(hearing: &PipeReader, telling: &PipeWriter) -> String {
