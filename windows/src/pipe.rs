@@ -23,7 +23,7 @@ pub const BUFFER_BYTES: u32 = 64 * 1024;
 /// # Errors
 /// `PermissionDenied` where the name is another user's, who made a pipe of it first.
 pub fn listen(path: &Path) -> io::Result<OwnedHandle> {
-    let attributes = Attributes::private()?;
+    let attributes = Attributes::of(&security::pipe_rules()?)?;
     let path = wide(path);
     let access = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED;
     let how = PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;

@@ -86,6 +86,16 @@ pub fn private_rules() -> io::Result<String> {
     Ok(format!("O:{user}D:P(A;OICI;FA;;;{user})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
 }
 
+/// The rules for a pipe, which only this user may open: what runs as somebody else has no business
+/// with his daemon.
+///
+/// # Errors
+/// As [`user`].
+pub fn pipe_rules() -> io::Result<String> {
+    let user = user()?;
+    Ok(format!("O:{user}D:P(A;;GA;;;{user})"))
+}
+
 /// Rules in memory that Windows has allocated.
 struct Descriptor(PSECURITY_DESCRIPTOR);
 
@@ -218,7 +228,7 @@ pub fn is_own(owner: &str) -> io::Result<bool> {
 /// # Errors
 /// `AlreadyExists`, `NotFound` where the folder above is missing, and what else Windows says.
 pub fn create_private_folder(path: &Path) -> io::Result<()> {
-    let attributes = Attributes::private()?;
+    let attributes = Attributes::of(&private_rules()?)?;
     let path = wide(path);
     #[expect(unsafe_code, reason = "all that it points to lives longer than the call")]
     done(unsafe { CreateDirectoryW(path.as_ptr(), attributes.pointer()) })
@@ -231,9 +241,9 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    /// This user alone.
-    pub(crate) fn private() -> io::Result<Self> {
-        let descriptor = Descriptor::private()?;
+    /// Those whom the rules name.
+    pub(crate) fn of(rules: &str) -> io::Result<Self> {
+        let descriptor = Descriptor::parse(rules)?;
         let attributes = SECURITY_ATTRIBUTES {
             nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
             lpSecurityDescriptor: descriptor.0,

@@ -5,11 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::windows::ffi::OsStrExt;
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, IntoRawHandle, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, HANDLE};
+use windows_sys::Win32::System::Console::{STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Threading::{
     CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, CREATE_UNICODE_ENVIRONMENT,
     CreateProcessW, DETACHED_PROCESS, DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT,
@@ -54,6 +55,22 @@ pub fn start_detached(
         done => done?,
     };
     Ok(report)
+}
+
+/// Points this process's standard output to nowhere, and closes what it was: whoever reads it has
+/// read its end.
+///
+/// # Errors
+/// What Windows says.
+pub fn silence_stdout() -> io::Result<()> {
+    let nowhere = File::options().write(true).open("NUL")?;
+    let before = io::stdout().as_raw_handle();
+    #[expect(unsafe_code, reason = "nobody else uses the handle that it was, which is closed once")]
+    unsafe {
+        done(SetStdHandle(STD_OUTPUT_HANDLE, nowhere.into_raw_handle()))?;
+        drop(owned(before));
+    }
+    Ok(())
 }
 
 struct Start {
