@@ -9,7 +9,7 @@ mod inotify;
 mod linux;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod other;
-#[cfg(any(not(any(target_os = "linux", windows)), test))]
+#[cfg(all(not(windows), any(not(target_os = "linux"), test)))]
 mod recursive;
 mod stamp;
 #[cfg(unix)]
