@@ -19,6 +19,7 @@ pub mod json;
 pub mod limits;
 pub mod merge;
 pub mod method;
+mod platform;
 pub mod precondition;
 pub mod presence;
 pub mod process;

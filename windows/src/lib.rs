@@ -4,6 +4,7 @@
 //! crates ask for. Elsewhere this crate is empty.
 #![cfg(windows)]
 
+pub mod changes;
 pub mod file;
 pub mod handle;
 pub mod job;

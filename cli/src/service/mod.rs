@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// Who starts services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "a system has one of them, or none")]
 pub(crate) enum Manager {
     /// Linux. It listens on the socket, and starts argusd when the first client connects.
     Systemd,

@@ -1,5 +1,7 @@
 //! What differs between operating systems, behind types that promise the same.
 
+#[cfg(windows)]
+mod changes;
 mod checked;
 #[cfg(target_os = "linux")]
 mod inotify;
@@ -7,7 +9,7 @@ mod inotify;
 mod linux;
 #[cfg(not(any(target_os = "linux", windows)))]
 mod other;
-#[cfg(any(not(target_os = "linux"), test))]
+#[cfg(all(not(windows), any(not(target_os = "linux"), test)))]
 mod recursive;
 mod stamp;
 #[cfg(unix)]
@@ -17,13 +19,15 @@ mod stamp_windows;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(windows)]
+pub(crate) use changes::Watch;
 #[cfg(target_os = "linux")]
 pub(crate) use inotify::Watch;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{Handle, entries};
 #[cfg(not(any(target_os = "linux", windows)))]
 pub(crate) use other::{Handle, entries};
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub(crate) use recursive::Watch;
 pub(crate) use stamp::Stamp;
 #[cfg(unix)]
