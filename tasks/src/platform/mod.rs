@@ -3,9 +3,7 @@
 mod checked;
 #[cfg(target_os = "linux")]
 mod inotify;
-#[cfg(target_os = "linux")]
-mod linux;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(unix))]
 mod other;
 #[cfg(any(not(target_os = "linux"), test))]
 mod recursive;
@@ -14,12 +12,18 @@ mod stamp;
 mod stamp_other;
 #[cfg(unix)]
 mod stamp_unix;
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod system;
+#[cfg(all(unix, not(target_os = "linux")))]
+#[path = "macos.rs"]
+mod system;
+#[cfg(unix)]
+mod unix;
 
 #[cfg(target_os = "linux")]
 pub(crate) use inotify::Watch;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::{Handle, entries};
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(unix))]
 pub(crate) use other::{Handle, entries};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use recursive::Watch;
@@ -28,3 +32,7 @@ pub(crate) use stamp::Stamp;
 pub(crate) use stamp_other::Identity;
 #[cfg(unix)]
 pub(crate) use stamp_unix::Identity;
+#[cfg(unix)]
+pub(crate) use system::Handle;
+#[cfg(unix)]
+pub(crate) use unix::entries;

@@ -25,7 +25,7 @@ impl Stamp {
         }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub(super) fn new(bytes: u64, modified: Option<SystemTime>, identity: Identity) -> Self {
         Stamp { bytes, modified, identity }
     }

@@ -2,6 +2,10 @@
 
 mod editor;
 mod gate;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod macos;
 mod signals;
 
 use std::io;
