@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod handle;
+pub mod job;
 pub mod pipe;
 pub mod process;
 pub mod security;

@@ -6,6 +6,8 @@ mod linux;
 mod macos;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_os = "linux")]
 pub use linux::{ProcessEnd, boot_id, command_of, is_stopped};
@@ -15,6 +17,10 @@ pub(crate) use linux::{monotonic, observe, pid_namespace, since_boot};
 pub use macos::{ProcessEnd, boot_id, command_of, is_stopped};
 #[cfg(target_os = "macos")]
 pub(crate) use macos::{monotonic, observe, pid_namespace, since_boot};
+#[cfg(windows)]
+pub use windows::{ProcessEnd, boot_id, command_of, is_stopped};
+#[cfg(windows)]
+pub(crate) use windows::{monotonic, observe, pid_namespace, since_boot};
 
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
 compile_error!(

@@ -3,15 +3,13 @@
 mod checked;
 #[cfg(target_os = "linux")]
 mod inotify;
-#[cfg(not(unix))]
-mod other;
 #[cfg(any(not(target_os = "linux"), test))]
 mod recursive;
 mod stamp;
-#[cfg(not(unix))]
-mod stamp_other;
 #[cfg(unix)]
 mod stamp_unix;
+#[cfg(windows)]
+mod stamp_windows;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
@@ -20,19 +18,21 @@ mod system;
 mod system;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_os = "linux")]
 pub(crate) use inotify::Watch;
-#[cfg(not(unix))]
-pub(crate) use other::{Handle, entries};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use recursive::Watch;
 pub(crate) use stamp::Stamp;
-#[cfg(not(unix))]
-pub(crate) use stamp_other::Identity;
 #[cfg(unix)]
 pub(crate) use stamp_unix::Identity;
+#[cfg(windows)]
+pub(crate) use stamp_windows::Identity;
 #[cfg(unix)]
 pub(crate) use system::Handle;
 #[cfg(unix)]
 pub(crate) use unix::entries;
+#[cfg(windows)]
+pub(crate) use windows::{Handle, entries};

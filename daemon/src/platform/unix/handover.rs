@@ -92,8 +92,13 @@ impl Predecessor {
         }
     }
 
+    /// Nothing has to be there before it is asked to hand over.
+    pub(crate) fn prepare(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Waits for lock and socket; `None` where it ends without them.
-    pub(crate) fn inherit(self) -> io::Result<Option<(File, Socket)>> {
+    pub(crate) fn inherit(self) -> io::Result<Option<(Option<File>, Socket)>> {
         let mut mark = [0; MARK.len()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -105,6 +110,6 @@ impl Predecessor {
         });
         let mut next = || descriptors.next().map(close_on_exec).transpose();
         let (lock, socket) = (next()?, next()?);
-        Ok(lock.map(File::from).zip(socket))
+        Ok(lock.map(|lock| Some(File::from(lock))).zip(socket))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 
 /// Makes all that was written to the file system durable on which a folder is. Cheaper than to sync many
 /// files one by one.
-pub(crate) fn sync_file_system(folder: &File) -> io::Result<()> {
+pub(super) fn sync_file_system(folder: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(folder)?)
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 }
 
 /// Nothing to do: the system could only begin it, and [`sync_later`] has done it for each file.
-pub(crate) fn sync_file_system(_folder: &File) -> io::Result<()> {
+pub(super) fn sync_file_system(_folder: &File) -> io::Result<()> {
     Ok(())
 }
 
