@@ -6,11 +6,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
+use rustix::process::{PidfdFlags, pidfd_open};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::Observed;
+use super::unix::{duration, is_hidden, pid_of};
 
 /// What tells this boot from every other.
 pub fn boot_id() -> Option<&'static str> {
@@ -35,6 +35,7 @@ pub(crate) fn observe(pid: u32) -> Observed {
         // One that has ended and waits for its parent is gone.
         Some(stat) if stat.has_ended() => Observed::Gone,
         Some(stat) => Observed::Runs { started: Some(stat.started) },
+        // Mounted with `hidepid`, /proc does not show other users' processes.
         None if is_hidden(pid) => Observed::Runs { started: None },
         None => Observed::Gone,
     }
@@ -61,8 +62,7 @@ impl ProcessEnd {
     /// For the process that has this pid now. Whether that is the one that was meant has to be
     /// asked afterwards. `None` where there is none, or no descriptor to be had.
     pub fn of(pid: u32) -> Option<Self> {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
-        Some(ProcessEnd(pidfd_open(pid, PidfdFlags::empty()).ok()?))
+        Some(ProcessEnd(pidfd_open(pid_of(pid)?, PidfdFlags::empty()).ok()?))
     }
 }
 
@@ -88,23 +88,18 @@ fn read_stat(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&stat[..read]).into_owned())
 }
 
-/// Mounted with `hidepid`, /proc does not show other users' processes; they are alive.
-fn is_hidden(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
-}
-
 /// Time on the clock that counts from an arbitrary moment and is never set.
 pub(crate) fn monotonic() -> Duration {
-    duration(clock_gettime(ClockId::Monotonic))
+    now(ClockId::Monotonic)
 }
 
 pub(crate) fn since_boot() -> Option<Duration> {
-    Some(duration(clock_gettime(ClockId::Boottime)))
+    Some(now(ClockId::Boottime))
 }
 
-fn duration(time: rustix::time::Timespec) -> Duration {
-    Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.clamp(0, 999_999_999) as u32)
+fn now(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    duration(time.tv_sec, time.tv_nsec)
 }
 
 /// What is of interest of `/proc/PID/stat`.

@@ -2,21 +2,18 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Identity, Stamp, checked};
-use crate::root::{Entry, Kind, Refused};
+use super::unix::{READ, open};
+use super::{Identity, checked};
+use crate::root::Refused;
 
 /// How often an opening is tried again that a rename above it got in the way of.
 const RACES_MAX: usize = 64;
 
-const READ: OFlags =
-    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
 /// An opened folder of a source.
@@ -24,8 +21,7 @@ pub(crate) struct Handle(File);
 
 impl Handle {
     pub(crate) fn open(path: &Path) -> io::Result<Handle> {
-        let folder = rustix::fs::openat(CWD, path, READ | OFlags::DIRECTORY, Mode::empty())?;
-        Ok(Handle(File::from(folder)))
+        open(path, OFlags::DIRECTORY).map(Handle)
     }
 
     pub(crate) fn identity(&self) -> io::Result<Identity> {
@@ -68,61 +64,16 @@ impl Handle {
 
 /// For kernels and sandboxes that do not know how to stay below a folder.
 pub(super) fn open_checked(root: &Path, relative: &str) -> Result<File, Refused> {
-    checked::open_beneath(root, relative, |path| {
-        let file = rustix::fs::openat(CWD, path, READ | OFlags::NOFOLLOW, Mode::empty())?;
-        Ok(File::from(file))
-    })
+    checked::open_beneath(root, relative, |path| open(path, OFlags::NOFOLLOW))
 }
 
-/// The entries of an opened folder, at most `most` and one more.
-pub(crate) fn entries(folder: &File, _path: &Path, most: usize) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
-        let kind = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => kind(&stat),
-            // It went in the meantime.
-            Err(Errno::NOENT) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let name = std::ffi::OsStr::from_bytes(name.to_bytes());
-        let name = name.to_str().map(str::to_owned).ok_or_else(|| name.display().to_string());
-        entries.push(Entry { name, kind });
-        if entries.len() > most {
-            break;
-        }
-    }
-    Ok(entries)
+pub(super) fn identity(stat: &Stat) -> Identity {
+    Identity::new(stat.st_dev, stat.st_ino)
 }
 
-fn kind(stat: &Stat) -> Kind {
-    let identity = Identity::new(stat.st_dev, stat.st_ino);
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Kind::File(Stamp::new(
-            u64::try_from(stat.st_size).unwrap_or(0),
-            modified(stat),
-            identity,
-        )),
-        FileType::Directory => Kind::Folder(identity),
-        FileType::Symlink => Kind::Link,
-        _ => Kind::Other,
-    }
-}
-
-/// As the standard library tells it, so that both ways of asking give the same.
-fn modified(stat: &Stat) -> Option<SystemTime> {
-    let part = Duration::from_nanos(stat.st_mtime_nsec);
-    let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
-    let whole = if stat.st_mtime < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(seconds)
-    };
-    whole?.checked_add(part)
+/// Seconds and nanoseconds.
+pub(super) fn modified_at(stat: &Stat) -> (i64, u64) {
+    (stat.st_mtime, stat.st_mtime_nsec)
 }
 
 #[cfg(test)]

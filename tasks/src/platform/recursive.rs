@@ -48,12 +48,14 @@ fn notices<'e>(root: &'e Path, event: &'e Event) -> impl Iterator<Item = Notice>
         let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
         let relative = parts.join("/");
         let what = match event.kind {
-            // Which of the two a path of a renaming is, is seen by looking.
-            EventKind::Modify(ModifyKind::Name(_)) if path.symlink_metadata().is_ok() => {
-                What::Appeared
-            }
-            EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_) => What::Vanished,
-            EventKind::Create(_) => What::Appeared,
+            // Which of the two it was is seen by looking: for a renaming nobody tells it, and macOS tells
+            // all that happened to a path within a moment at once, without its order.
+            EventKind::Create(_)
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(_)) => match path.symlink_metadata() {
+                Ok(_) => What::Appeared,
+                Err(_) => What::Vanished,
+            },
             _ if relative.ends_with(METADATA) => What::Appeared,
             _ => What::Changed,
         };

@@ -21,7 +21,7 @@ impl Stamp {
         Stamp { bytes: metadata.len(), modified: metadata.modified().ok(), identity }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub(super) fn new(bytes: u64, modified: Option<SystemTime>, identity: Identity) -> Self {
         Stamp { bytes, modified, identity }
     }

@@ -27,7 +27,6 @@ impl Identity {
         Identity { device: metadata.dev(), inode: metadata.ino() }
     }
 
-    #[cfg(target_os = "linux")]
     pub(super) fn new(device: u64, inode: u64) -> Self {
         Identity { device, inode }
     }

@@ -3,6 +3,10 @@
 pub(crate) mod advice;
 mod editor;
 mod gate;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod macos;
 mod signals;
 
 use std::io;

@@ -1,12 +1,15 @@
 //! Signals: being asked to end, and passing on to a command what its starter is sent.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::process::Child;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+#[cfg(target_os = "linux")]
+use super::linux::Origin;
+#[cfg(not(target_os = "linux"))]
+use super::macos::Origin;
 
 /// Whether somebody asks this program to end, other than by a key.
 pub(crate) struct Ending {
@@ -62,8 +65,7 @@ pub(crate) struct Forwarding(Vec<Forwarded>);
 
 struct Forwarded {
     signal: Signal,
-    /// How many of them were sent by somebody, and not passed on yet.
-    sent: Arc<AtomicUsize>,
+    origin: Origin,
     arrived: Stream,
 }
 
@@ -97,7 +99,7 @@ impl Forwarding {
             };
             // What a terminal sends, for a key or because it is closed, it sends to all that are in front of
             // it: the command has it already, and twice often means "at once".
-            let was_sent = forwarded.sent.swap(0, Ordering::Relaxed) > 0;
+            let was_sent = forwarded.origin.is_sender();
             let pid = command.id().and_then(|pid| Pid::from_raw(pid as i32));
             if let Some(pid) = pid.filter(|_| was_sent) {
                 // It may have ended in this very moment.
@@ -109,21 +111,10 @@ impl Forwarding {
 
 impl Forwarded {
     fn begin(signal_: Signal) -> io::Result<Self> {
-        let sent = Arc::new(AtomicUsize::new(0));
-        let count = sent.clone();
-        #[expect(unsafe_code, reason = "all that the handler does is to add to a number")]
-        // SAFETY: an atomic may be used in a signal handler.
-        unsafe {
-            signal_hook_registry::register_sigaction(signal_.as_raw(), move |information| {
-                // Nobody has sent what comes from the kernel.
-                if information.si_code <= libc::SI_USER {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            })?;
-        }
-        // Behind the other, so that it is counted when this one wakes somebody.
+        let origin = Origin::of(signal_)?;
+        // Behind the other, so that it is known whence it came when this one wakes somebody.
         let arrived = signal(SignalKind::from_raw(signal_.as_raw()))?;
-        Ok(Forwarded { signal: signal_, sent, arrived })
+        Ok(Forwarded { signal: signal_, origin, arrived })
     }
 }
 

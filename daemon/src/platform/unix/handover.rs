@@ -11,11 +11,15 @@ use std::time::Duration;
 use interprocess::local_socket::{GenericFilePath, Stream as BlockingStream, prelude::*};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recv, recvmsg, sendmsg,
+    SendAncillaryMessage, recv, recvmsg, sendmsg,
 };
 
 use interprocess::local_socket::tokio::Listener;
 
+#[cfg(target_os = "linux")]
+use super::linux::{RECEIVE, SEND, close_on_exec};
+#[cfg(not(target_os = "linux"))]
+use super::macos::{RECEIVE, SEND, close_on_exec};
 use super::{Binding, Socket, Stream, descriptor};
 
 /// What travels with the descriptors: at least one byte has to.
@@ -33,7 +37,7 @@ pub(crate) fn hand_over(successor: &Stream, lock: &File, binding: &Binding) -> i
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     let mark = [IoSlice::new(MARK)];
-    sendmsg(descriptor(successor), &mark, &mut ancillary, SendFlags::NOSIGNAL)?;
+    sendmsg(descriptor(successor), &mark, &mut ancillary, SEND)?;
     Ok(())
 }
 
@@ -99,13 +103,13 @@ impl Predecessor {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let BlockingStream::UdSocket(stream) = &self.0;
-        let flags = RecvFlags::CMSG_CLOEXEC;
-        recvmsg(stream, &mut [IoSliceMut::new(&mut mark)], &mut ancillary, flags)?;
+        recvmsg(stream, &mut [IoSliceMut::new(&mut mark)], &mut ancillary, RECEIVE)?;
         let mut descriptors = ancillary.drain().flat_map(|message| match message {
             RecvAncillaryMessage::ScmRights(rights) => rights.collect(),
             _ => Vec::new(),
         });
-        let (lock, socket) = (descriptors.next(), descriptors.next());
+        let mut next = || descriptors.next().map(close_on_exec).transpose();
+        let (lock, socket) = (next()?, next()?);
         Ok(lock.map(|lock| Some(File::from(lock))).zip(socket))
     }
 }

@@ -1,6 +1,10 @@
 //! Unix: sockets in the file system, sessions, signals.
 
 mod handover;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod macos;
 mod service;
 
 use std::fs::{self, File, OpenOptions};
@@ -22,6 +26,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use handover::{Predecessor, hand_over};
 pub(crate) use interprocess::local_socket::tokio::Stream;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::peer_pid;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use macos::peer_pid;
 pub(crate) use service::{lent_socket, tell_service_manager_ready};
 
 /// A listening socket that another process has opened.
@@ -143,11 +151,6 @@ pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// The process at the other end.
-pub(crate) fn peer_pid(stream: &Stream) -> Option<u32> {
-    u32::try_from(stream.peer_creds().ok()?.pid()?).ok()
-}
-
 /// Whether the other end belongs to the user that this daemon belongs to. Root is nobody special.
 pub(crate) fn is_own_user(stream: &Stream) -> bool {
     let own = rustix::process::geteuid().as_raw();
@@ -157,7 +160,9 @@ pub(crate) fn is_own_user(stream: &Stream) -> bool {
 /// Whether the other end has closed the connection altogether. One that has only finished
 /// sending still waits for its answer.
 pub(crate) fn is_gone(stream: &Stream) -> bool {
-    let mut descriptors = [PollFd::from_borrowed_fd(descriptor(stream), PollFlags::empty())];
+    // Whether there is room to write is of no interest. But macOS tells of nobody's leaving who does not ask
+    // for that, and of one that has only finished sending who asks for anything to read.
+    let mut descriptors = [PollFd::from_borrowed_fd(descriptor(stream), PollFlags::OUT)];
     let ready = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
     ready.is_ok() && descriptors[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }

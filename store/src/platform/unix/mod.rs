@@ -1,5 +1,10 @@
 //! Unix: modes and owners, hard links, folders that are synced like files.
 
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod macos;
+
 use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -12,6 +17,15 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
+
+#[cfg(target_os = "linux")]
+use linux::sync_file_system;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{exchange, lock_holder, sync_later};
+#[cfg(not(target_os = "linux"))]
+use macos::sync_file_system;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use macos::{exchange, lock_holder, sync_later};
 
 /// What tells a file from what it was before: if all of it is the same, so is the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,28 +161,10 @@ pub(crate) fn link_new(existing: &Path, name: &Path) -> io::Result<()> {
     fs::hard_link(existing, name)
 }
 
-/// Lets two files exchange their names; `false` where the system cannot, or one is not there.
-pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{RenameFlags, renameat_with};
-        match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = (one, other);
-        Ok(false)
-    }
-}
-
 /// Whether a failed [`link_new`] means that this file system has no second names.
 pub(crate) fn has_no_links(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    [Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS]
+    [Errno::PERM, Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS]
         .iter()
         .any(|errno| code == Some(errno.raw_os_error()))
 }
@@ -199,14 +195,6 @@ pub(crate) fn mode(meta: &Metadata) -> Option<u32> {
     Some(meta.mode() & 0o7777)
 }
 
-/// Syncs a file now, where [`OpenFolder::sync_file_system`] cannot do it for all of them.
-pub(crate) fn sync_later(file: &File) -> io::Result<()> {
-    match cfg!(target_os = "linux") {
-        true => Ok(()),
-        false => file.sync_all(),
-    }
-}
-
 /// An open folder, to make the names in it durable later.
 #[derive(Debug)]
 pub(crate) struct OpenFolder(File);
@@ -229,9 +217,7 @@ impl OpenFolder {
     /// Makes all that was written to its file system durable. Cheaper than to sync many files one
     /// by one.
     pub(crate) fn sync_file_system(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(&self.0)?;
-        Ok(())
+        sync_file_system(&self.0)
     }
 }
 
@@ -310,23 +296,9 @@ pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
-/// The process that holds a kernel lock on this file, where the system tells.
-pub(crate) fn lock_holder(file: &File) -> Option<u32> {
-    let meta = file.metadata().ok()?;
-    let (major, minor) = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
-    let file = format!("{major:02x}:{minor:02x}:{}", meta.ino());
-    // "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF"; a line with `->` is one who waits.
-    fs::read_to_string("/proc/locks").ok()?.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let holds = words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&file.as_str());
-        words.get(4).filter(|_| holds)?.parse().ok()
-    })
-}
-
 /// What a process calls itself.
 pub(crate) fn process_name(pid: u32) -> Option<String> {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    Some(name.trim_end().to_owned())
+    argus_presence::command_of(pid)
 }
 
 /// The longest path of a socket that every Unix takes, its final zero included (macOS: 104).
