@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use argus_client::method::{List, Remove};
 use argus_client::{Mode, announcement, blocking};
-use argus_tests::{Run, TestContext, until};
+use argus_tests::{Run, TestContext, helper, stamp_of, until};
 
 /// The ways that the clients of one test go; each of them takes the next.
 const WAYS: [&[Mode]; 3] = [&[Mode::Auto], &[Mode::Direct], &[Mode::Auto, Mode::Direct]];
@@ -173,7 +172,7 @@ fn atomic_write_leaves_the_old_file_whole_to_who_is_reading_it() {
         let fixed = context.home().join("registry.json.tmp");
         fs::create_dir(&fixed).expect("own folder");
         let mut open = File::open(context.registry()).expect("it is there");
-        let inode = open.metadata().expect("it is open").ino();
+        let first = stamp_of(&context.registry()).identity;
         let mut read = || {
             let mut text = String::new();
             open.rewind().and_then(|()| open.read_to_string(&mut text)).expect("readable");
@@ -184,7 +183,7 @@ fn atomic_write_leaves_the_old_file_whole_to_who_is_reading_it() {
             client.announce(announcement(&format!("app-{number}")).build()).expect("served");
             assert_eq!(read(), before, "{mode:?}");
         }
-        assert_ne!(fs::metadata(context.registry()).expect("it is there").ino(), inode);
+        assert_ne!(stamp_of(&context.registry()).identity, first);
         let mut names: Vec<String> = fs::read_dir(context.home())
             .expect("own folder")
             .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
@@ -201,7 +200,7 @@ fn lock_cleanup_is_done_by_who_ends_and_after_who_was_killed() {
     for round in 0..5 {
         let mut writers: Vec<_> = (0..4)
             .map(|number| {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
+                let mut command = Command::new(helper("storm"));
                 context.prepare(&mut command);
                 command.arg(context.registry());
                 command.args(["direct", &format!("writer-{round}-{number}"), "100000"]);
