@@ -4,9 +4,12 @@
 //! crates ask for. Elsewhere this crate is empty.
 #![cfg(windows)]
 
+pub mod command_lines;
 pub mod file;
 pub mod handle;
 pub mod pipe;
+pub mod pipe_peek;
 pub mod process;
 pub mod security;
 pub mod start;
+pub mod terminate;

@@ -95,6 +95,11 @@ pub fn copy_program(from: &Path, to: &Path) {
     std::fs::copy(from, to).expect("room for it");
 }
 
+/// A program that does nothing.
+pub fn empty_program() -> Command {
+    Command::new(crate::helper("idler"))
+}
+
 /// Lets whatever is started from here on have this pipe too, as a caller who forgot to close it.
 pub fn let_children_inherit(pipe: &PipeWriter) {
     handle::pass_on(pipe, true).expect("an open handle");

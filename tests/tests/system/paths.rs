@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use argus_tests::{ODD_FOLDERS, TestContext};
+use argus_tests::{ODD_FOLDERS, Run, TestContext, ended};
 
 #[test]
 fn homes_with_spaces_and_other_letters_work() {
@@ -50,4 +50,36 @@ fn a_folder_in_the_place_of_the_registry_is_told_and_left_alone() {
         assert!(message.contains("registry.json"), "{message}");
     }
     assert!(context.registry().join("theirs").exists());
+}
+
+#[test]
+fn a_home_and_ids_of_any_letters_are_served_from_start_to_stop() {
+    let context = TestContext::new();
+    let home = context.home().join("Zoë Müller").join("日本 x");
+    let argus = |arguments: &[&str]| {
+        let mut command = context.command(arguments);
+        Run::from(command.env("ARGUS_HOME", &home).output().expect("argus can be run"))
+    };
+    let ids = ["Größe 1", "日本 \"x\" é", "a b  c"];
+    for way in ["--daemon-only", "--direct"] {
+        let started = argus(&["--json", "daemon", "start"]).data();
+        let pid = u32::try_from(started["pid"].as_u64().expect("a pid")).expect("a pid");
+        assert_eq!(argus(&["--json", "daemon", "status"]).data()["pid"], pid);
+        for id in ids {
+            let announced = argus(&[way, "announce", "--id", id, "--cwd", &home.to_string_lossy()]);
+            assert_eq!((announced.code, announced.stdout.trim_end()), (0, id), "{announced:?}");
+            assert_eq!(announced.stderr, "");
+            let found = argus(&[way, "--json", "get", id]).data();
+            assert_eq!(found["record"]["cwd"], home.to_str().expect("text"), "{way}");
+        }
+        let listed = argus(&[way, "--json", "ls"]).data();
+        let listed = listed["records"].as_array().expect("a list").iter();
+        assert_eq!(listed.map(|one| one["id"].clone()).collect::<Vec<_>>(), ids, "{way}");
+        let removed = argus(&[&[way, "rm"], &ids[..]].concat());
+        assert_eq!(removed.code, 0, "{removed:?}");
+        assert_eq!(argus(&["--json", "daemon", "stop"]).data()["stopping"], true);
+        assert!(ended(pid), "{way}");
+    }
+    let text = fs::read_to_string(home.join("registry.json")).expect("it is there");
+    assert!(text.contains("\"watchers\": {}"), "{text}");
 }

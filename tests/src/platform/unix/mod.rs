@@ -65,6 +65,11 @@ pub fn copy_program(from: &Path, to: &Path) {
     assert!(copied.expect("cp can be run").success());
 }
 
+/// A program that does nothing.
+pub fn empty_program() -> Command {
+    Command::new("true")
+}
+
 /// Lets whatever is started from here on have this pipe too, as a caller who forgot to close it.
 pub fn let_children_inherit(pipe: &PipeWriter) {
     // As a shell does with `exec 9>pipe`.
