@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod doctor;
+mod gate;
 mod output;
 mod platform;
 mod service;

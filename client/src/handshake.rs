@@ -77,8 +77,9 @@ async fn connect(socket: &Path) -> Result<Stream, Failure> {
         Ok(Err(ConnectFailure::Absent)) => Err(Failure::Absent(Absence::NoSocket)),
         Ok(Err(ConnectFailure::Refused)) => Err(Failure::Absent(Absence::Refused)),
         Ok(Err(ConnectFailure::Foreign(owner))) => {
-            let whose =
-                owner.map_or_else(|| "nobody knows whom".to_owned(), |id| format!("user {id}"));
+            let whose = owner
+                .as_ref()
+                .map_or_else(|| "nobody knows whom".to_owned(), |id| format!("user {id}"));
             let error =
                 Error::new(Code::Permission, format!("{shown} belongs to {whose}, not to you"));
             Err(Failure::Unusable(error.details(serde_json::json!({ "owner": owner }))))

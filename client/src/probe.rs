@@ -28,7 +28,7 @@ pub enum Probe {
         /// What belongs to another user.
         error: Error,
         /// The other user.
-        owner: Option<u32>,
+        owner: Option<String>,
     },
     /// Somebody who does not answer.
     Hung(Error),
@@ -56,7 +56,7 @@ async fn look(paths: &Paths, name: &str) -> Probe {
     match Folder::open_as_it_is(paths.folder()) {
         Ok(_) => {}
         Err(StoreError::Foreign { path, owner, own }) => {
-            let error = StoreError::Foreign { path, owner, own }.into();
+            let error = StoreError::Foreign { path, owner: owner.clone(), own }.into();
             return Probe::Foreign { error, owner: Some(owner) };
         }
         Err(error) if error.code() == Code::Permission => return Probe::Permission(error.into()),
@@ -89,7 +89,7 @@ fn unusable(error: Error) -> Probe {
             let details = error.details.as_ref().map(|details| details.to_value());
             match details.as_ref().and_then(|details| details.get("owner")) {
                 Some(owner) => {
-                    let owner = owner.as_u64().and_then(|owner| u32::try_from(owner).ok());
+                    let owner = owner.as_str().map(str::to_owned);
                     Probe::Foreign { error, owner }
                 }
                 None => Probe::Permission(error),

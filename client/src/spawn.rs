@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use argus_presence::clock;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::Connection;
 use crate::handshake::Failure;
-use crate::platform::DAEMON_FILE_NAME;
+use crate::platform::{DAEMON_FILE_NAME, Started};
 
 /// After so many failures within [`FAILURES_WINDOW`], nobody tries until the window has passed.
 const FAILURES_MAX: usize = 3;
@@ -110,37 +109,25 @@ async fn start(
     deadline: Instant,
 ) -> Result<()> {
     let executable = executable.map_or_else(daemon_executable, |path| Ok(path.to_owned()))?;
-    let mut command = Command::new(&executable);
-    if let Some(config) = std::env::var_os("ARGUS_CONFIG").filter(|config| !config.is_empty()) {
-        // It is started in another folder.
-        command.env("ARGUS_CONFIG", std::path::absolute(&config).unwrap_or(config.into()));
-    }
-    let mut child = command
-        .args(arguments)
-        .arg("--detached")
-        .arg("--registry")
-        .arg(paths.registry())
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            Error::new(Code::Unreachable, format!("cannot start {}: {error}", executable.display()))
-        })?;
+    let config = std::env::var_os("ARGUS_CONFIG").filter(|config| !config.is_empty());
+    // It is started in another folder.
+    let absolute = |config: OsString| std::path::absolute(&config).map_or(config, OsString::from);
+    let variables: Vec<_> =
+        config.map(|config| ("ARGUS_CONFIG".into(), absolute(config))).into_iter().collect();
+    let mut arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    arguments.extend(["--detached".into(), "--registry".into(), paths.registry().into()]);
+    let mut started = Started::start(&executable, &arguments, &variables).map_err(|error| {
+        Error::new(Code::Unreachable, format!("cannot start {}: {error}", executable.display()))
+    })?;
     let (reply, report) = oneshot::channel();
-    let stdout = child.stdout.take();
-    // A thread, not a task: a pipe is read blocking, and what was started has to be waited for,
-    // or it stays in the process table for as long as this program runs.
+    // A thread, not a task: a pipe is read blocking, and so is a process waited for.
     std::thread::Builder::new()
         .name("argus-spawn".into())
         .spawn(move || {
             let mut line = String::new();
-            if let Some(stdout) = stdout {
-                let _ = BufReader::new(stdout).read_line(&mut line);
-            }
+            let _ = BufReader::new(started.report()).read_line(&mut line);
             let _ = reply.send(line);
-            let _ = child.wait();
+            started.finish();
         })
         .map_err(|error| Error::new(Code::Io, format!("cannot start a thread: {error}")))?;
     let line = timeout_at(deadline, report).await.map_err(|_| {

@@ -14,6 +14,7 @@ use argus_proto::shell::quoted;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::platform::EXAMPLE_URI;
 use crate::sources::{SOURCES_MAX, Source, WatchOptions, check_name, path_of};
 
 /// A source, and what people have made of it.
@@ -89,7 +90,7 @@ pub fn named_source<'a>(known: &'a [KnownSource], name: &str) -> Result<&'a Know
 pub fn add_source(known: &[KnownSource], add: &AddSource) -> Result<(Request, PathBuf)> {
     let unusable = |what: &str, problem: String| {
         Error::new(Code::Usage, format!("the {what} of a source {problem}"))
-            .hint("argus sources add file:///srv/tasks --name NAME")
+            .hint(format!("argus sources add {EXAMPLE_URI} --name NAME"))
     };
     let folder = absolute(&add.uri).map_err(|problem| unusable("URI", problem))?;
     let name = match &add.name {
@@ -182,7 +183,7 @@ pub fn is_invalid(task: &str) -> bool {
 
 fn absolute(uri: &str) -> std::result::Result<PathBuf, String> {
     match path_of(uri)? {
-        path if path.is_absolute() => Ok(path.to_owned()),
+        path if path.is_absolute() => Ok(path),
         _ => Err(format!("must be absolute, and is {uri:?}")),
     }
 }

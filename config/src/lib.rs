@@ -33,7 +33,7 @@ pub use config::{
 pub use error::{ConfigError, PROBLEMS_MAX, Problem};
 pub use files::CONFIG_BYTES_MAX;
 pub use loader::Loader;
-pub use sources::{Source, WatchOptions};
+pub use sources::{Source, WatchOptions, path_in_uri, uri_of};
 
 /// The JSON Schema (draft 2020-12) of `config.yaml`, for editors and for who writes one.
 pub const JSON_SCHEMA: &str = include_str!("config.schema.json");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::platform::{self, EXAMPLE_URI};
 use crate::setting::Setting;
 use crate::yaml::Content;
 
@@ -139,7 +140,7 @@ fn read_uri(setting: &Setting<'_>, config: &Path) -> Option<(String, PathBuf)> {
     match path_of(uri) {
         Ok(path) => Some((uri.to_owned(), config.parent().unwrap_or(Path::new("")).join(path))),
         Err(problem) => {
-            let help = "as in file://./tasks beside config.yaml, or file:///srv/tasks";
+            let help = format!("as in file://./tasks beside config.yaml, or {EXAMPLE_URI}");
             setting.refuse_with(problem, help);
             None
         }
@@ -148,15 +149,25 @@ fn read_uri(setting: &Setting<'_>, config: &Path) -> Option<(String, PathBuf)> {
 
 /// The path that a URI means; else what is wrong with it, as in "the URI …". What stands behind
 /// `file://` is the path as it is: nothing in it is encoded.
-pub(crate) fn path_of(uri: &str) -> Result<&Path, String> {
+pub(crate) fn path_of(uri: &str) -> Result<PathBuf, String> {
     let path = uri
         .strip_prefix("file://")
         .filter(|path| path.starts_with('/') || path.starts_with("./") || path.starts_with("../"))
         .ok_or_else(|| format!("must be the path of a folder, and is {uri:?}"))?;
     match path.to_ascii_lowercase().ends_with(".zip") {
         true => Err("is a ZIP file; argus reads folders only".to_owned()),
-        false => Ok(Path::new(path)),
+        false => Ok(platform::path_of(path)),
     }
+}
+
+/// The path that stands behind `file://`, whatever it is.
+pub fn path_in_uri(path: &str) -> PathBuf {
+    platform::path_of(path)
+}
+
+/// The URI of a folder whose path is absolute; `None` where there is none that means it.
+pub fn uri_of(folder: &Path) -> Option<String> {
+    platform::text_of(folder).map(|text| format!("file://{text}"))
 }
 
 impl WatchOptions {

@@ -101,7 +101,10 @@ impl Ownership {
         let inherited = if replace { takeover::take_over(&paths)? } else { None };
         let (lock, inherited) = match inherited {
             Some((lock, socket)) => (
-                KernelLock::inherit(&folder, OWNER_LOCK, lock)?,
+                match lock {
+                    Some(lock) => KernelLock::inherit(&folder, OWNER_LOCK, lock)?,
+                    None => None,
+                },
                 Some(Inherited::HandedOver(socket)),
             ),
             None => (None, lent.map(Inherited::Lent)),
@@ -110,11 +113,7 @@ impl Ownership {
             Some(lock) => lock,
             None => owner_lock(&paths, &folder, inherited.is_some())?,
         };
-        let socket = paths.socket();
-        let socket_folder = match socket.parent() {
-            Some(parent) if parent != folder.path() => Some(Folder::create_at(parent.to_owned())?),
-            _ => None,
-        };
+        let socket_folder = paths.socket_folder().map(Folder::create_at).transpose()?;
         Ok(Ownership { paths, folder, lock, socket_folder, socket: inherited })
     }
 
@@ -185,13 +184,16 @@ pub(crate) async fn run(
     tokio::spawn(history::follow(daemon.clone()));
     tokio::spawn(sources::follow(daemon.clone(), settings.clone()));
     tokio::spawn(settings::follow(daemon.clone(), settings, plan.log));
-    let binding = listen(&daemon, binding, &ownership, &plan.limits, plan.idle_timeout).await;
+    let mut binding = listen(&daemon, binding, &ownership, &plan.limits, plan.idle_timeout).await;
     tracing::info!("ending: {}", daemon.stop.requested().await);
 
     // A successor goes on with the socket; else it has to be closed at once, or those who connect
     // now would wait for nobody.
     let binding = match daemon.successor() {
-        Some(_) => Some(binding),
+        Some(_) => {
+            binding.leave_to_successor();
+            Some(binding)
+        }
         None => {
             give_up_name(&daemon, &binding);
             None

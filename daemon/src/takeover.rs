@@ -25,11 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Asks the daemon that serves to end in favour of this one. `None` where it has nothing to hand
-/// over: it is gone, or does not know how to.
+/// over: it is gone, or does not know how to. Without the lock where that cannot be passed on: it is
+/// free by then.
 ///
 /// # Errors
 /// `E_BUSY` where it is not older than this one.
-pub(crate) fn take_over(paths: &Paths) -> Result<Option<(File, Socket)>> {
+pub(crate) fn take_over(paths: &Paths) -> Result<Option<(Option<File>, Socket)>> {
     let socket = paths.socket();
     let failed = |error: io::Error| {
         let shown = socket.display();
@@ -38,7 +39,7 @@ pub(crate) fn take_over(paths: &Paths) -> Result<Option<(File, Socket)>> {
     let Some(mut predecessor) = Predecessor::connect(&socket, PATIENCE).map_err(failed)? else {
         return Ok(None);
     };
-    let mut ask = |call: Call| -> Result<JsonText> {
+    let ask = |predecessor: &mut Predecessor, call: Call| -> Result<JsonText> {
         let line = jsonrpc::write_request(0, &call)?;
         let answer = predecessor.ask(&line, ANSWER_BYTES_MAX).map_err(failed)?;
         jsonrpc::read_response(&answer)?.1
@@ -46,7 +47,8 @@ pub(crate) fn take_over(paths: &Paths) -> Result<Option<(File, Socket)>> {
 
     let hello =
         Hello { client: "argusd".to_owned(), version: VERSION.to_owned(), protocol: PROTOCOLS };
-    let version = match ask(Call::new(hello)).and_then(|text| jsonrpc::read_result(&text)) {
+    let welcome = ask(&mut predecessor, Call::new(hello));
+    let version = match welcome.and_then(|text| jsonrpc::read_result(&text)) {
         Ok(Welcome { version, .. }) => version,
         // It speaks no protocol of ours; to end it needs none.
         Err(error) => refusing_version(&error).ok_or(error)?,
@@ -57,7 +59,8 @@ pub(crate) fn take_over(paths: &Paths) -> Result<Option<(File, Socket)>> {
             format!("argusd {version} serves already; {VERSION} is not newer"),
         ));
     }
-    let stopping = ask(Call::new(Shutdown { handover: true }))?;
+    predecessor.prepare().map_err(failed)?;
+    let stopping = ask(&mut predecessor, Call::new(Shutdown { handover: true }))?;
     let Stopping { handover, .. } = jsonrpc::read_result(&stopping)?;
     if handover { predecessor.inherit().map_err(failed) } else { Ok(None) }
 }

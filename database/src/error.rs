@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use argus_proto::error::{Code, Error};
 use rusqlite::ErrorCode;
 
+use crate::platform;
+
 /// The result of anything that touches the database.
 pub type DatabaseResult<T> = Result<T, DatabaseError>;
 
@@ -130,20 +132,20 @@ impl DatabaseError {
     }
 
     fn hint(&self, path: &Path) -> String {
-        let path = path.display();
+        let path = &path.to_string_lossy();
         match self {
             DatabaseError::Sqlite { source, .. } => match source.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    format!("see who has it open: fuser -v {path}")
+                    format!("see who has it open: {}", platform::see_users(path))
                 }
-                Some(ErrorCode::DiskFull) => format!("make room: df -h {path}"),
-                _ => format!("look at it: ls -ld {path}"),
+                Some(ErrorCode::DiskFull) => format!("make room: {}", platform::see_room(path)),
+                _ => format!("look at it: {}", platform::look_at(path)),
             },
             DatabaseError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    format!("make room: df -h {path}")
+                    format!("make room: {}", platform::see_room(path))
                 }
-                _ => format!("look at it: ls -ld {path}"),
+                _ => format!("look at it: {}", platform::look_at(path)),
             },
             DatabaseError::Damaged { .. } => {
                 "argusd sets it aside and fills a new one: argus daemon start".to_owned()

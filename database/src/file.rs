@@ -59,7 +59,8 @@ impl DatabaseFile {
         let beginning = fs::File::open(path).map_err(DatabaseError::io("open", path))?;
         let failed = DatabaseError::sqlite(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags).map_err(&failed)?;
+        // Not on every system does SQLite look for the journal where a link leads.
+        let mut connection = Connection::open_with_flags(real(path), flags).map_err(&failed)?;
         connection.busy_timeout(BUSY_WAIT).map_err(&failed)?;
         schema::origin(&connection, path)?;
         prepare(&connection, path)?;
@@ -215,7 +216,7 @@ pub(crate) fn check_regular(path: &Path) -> DatabaseResult<()> {
 /// The file behind a link, also where that is not there yet: its journal stands beside it, not beside the
 /// link.
 fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
+    dunce::canonicalize(path).unwrap_or_else(|_| match fs::read_link(path) {
         Ok(target) => path.parent().unwrap_or(Path::new(".")).join(target),
         Err(_) => path.to_owned(),
     })

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::{self, Stamp};
+use crate::platform::{self, OpenFolder, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
@@ -78,13 +78,14 @@ pub fn read(path: &Path) -> StoreResult<Option<Vec<u8>>> {
 }
 
 /// As [`read`], with the open file, and what it was when it was opened.
-pub(crate) fn read_open(path: &Path) -> StoreResult<Option<(File, Metadata, Vec<u8>)>> {
+pub(crate) fn read_open(path: &Path) -> StoreResult<Option<(File, Stamp, Vec<u8>)>> {
     let file = match platform::open_to_read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreError::io("open", path)(error)),
     };
     let meta = file.metadata().map_err(StoreError::io("look at", path))?;
+    let stamp = Stamp::of(&file).map_err(StoreError::io("look at", path))?;
     if !meta.is_file() {
         return Err(StoreError::Io {
             operation: "read",
@@ -108,7 +109,7 @@ pub(crate) fn read_open(path: &Path) -> StoreResult<Option<(File, Metadata, Vec<
     if content.len() > FILE_BYTES_MAX {
         return too_large(content.len() as u64);
     }
-    Ok(Some((file, meta, content)))
+    Ok(Some((file, stamp, content)))
 }
 
 /// As [`prepare`], for a file of which nothing else is known.
@@ -129,7 +130,7 @@ pub(crate) struct Prepared {
     temp: NamedTempFile,
     target: PathBuf,
     /// Opened before anything is visible: whoever has no descriptor left learns it in time.
-    folder: File,
+    folder: OpenFolder,
     parent: PathBuf,
 }
 
@@ -151,10 +152,10 @@ pub(crate) fn prepare(
     let mut out = BufWriter::with_capacity(WRITE_BYTES, temp.as_file_mut());
     write(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", &path))?;
     drop(out);
-    platform::set_mode(temp.as_file(), replaced, mode_max)
+    platform::set_access(&temp, target, replaced, mode_max)
         .map_err(StoreError::io("set the mode of", &path))?;
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
-    let folder = File::open(parent).map_err(StoreError::io("open the folder", parent))?;
+    let folder = OpenFolder::open(parent).map_err(StoreError::io("open the folder", parent))?;
     Ok(Prepared { temp, target: target.to_owned(), folder, parent: parent.to_owned() })
 }
 
@@ -170,7 +171,7 @@ impl Prepared {
 
     /// What tells the new content, before anybody else can write into it.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
-        self.temp.as_file().metadata().ok().as_ref().map(Stamp::of)
+        Stamp::of(self.temp.as_file()).ok()
     }
 
     /// Puts the new content in the place of the old, which is kept. The other way round where the system
@@ -189,18 +190,16 @@ impl Prepared {
     /// [`StoreError::OutcomeUnknown`] where the rename was done but may not survive a crash; with
     /// any other error the old content stands.
     pub(crate) fn publish(self) -> StoreResult<File> {
-        let file = self.temp.persist(&self.target).map_err(|error| {
-            StoreError::io("rename a temporary file to", &self.target)(error.error)
-        })?;
-        sync_names(&self.folder, self.parent)?;
+        let file = rename(self.temp, &self.target).map_err(StoreError::replacing(&self.target))?;
+        sync_name(&self.folder, &file, self.parent)?;
         Ok(file)
     }
 }
 
 impl Exchanged {
     /// What was in the place of the new content.
-    pub(crate) fn old(&self) -> io::Result<Metadata> {
-        fs::metadata(self.0.temp.path())
+    pub(crate) fn old(&self) -> io::Result<Stamp> {
+        Stamp::at(self.0.temp.path())
     }
 
     /// Puts the old content back, or what another program has written in its place since: of two that
@@ -215,13 +214,13 @@ impl Exchanged {
             path: target.clone(),
             source,
         };
-        let stamp = || Ok(Stamp::of(&fs::metadata(temp.path()).map_err(unknown)?));
+        let stamp = || Stamp::at(temp.path()).map_err(unknown);
         let mut put_before: Option<Stamp> = None;
         for _ in 0..UNDO_MAX {
             let put = stamp()?;
             if !platform::exchange(temp.path(), &target).map_err(unknown)? {
                 // It was removed meanwhile. So is ours then, and what was there before it comes back.
-                return temp.persist(&target).map(drop).map_err(|error| unknown(error.error));
+                return rename(temp, &target).map(drop).map_err(unknown);
             }
             // What comes out and is neither ours nor what was put there before is newer than what went in.
             let out = stamp()?;
@@ -241,18 +240,18 @@ impl Exchanged {
     /// [`StoreError::OutcomeUnknown`] where it may not survive a crash.
     pub(crate) fn finish(self, old: Option<&Path>) -> StoreResult<File> {
         let Prepared { temp, folder, parent, .. } = self.0;
-        sync_names(&folder, parent)?;
+        sync_name(&folder, temp.as_file(), parent)?;
         let (file, temp) = temp.into_parts();
         if let Some(old) = old {
             // Without it a damaged file costs more; that is no reason to call the write failed.
-            let _ = temp.persist(old);
+            let _ = platform::replace(&temp, old);
         }
         Ok(file)
     }
 }
 
-fn sync_names(folder: &File, path: PathBuf) -> StoreResult<()> {
-    folder.sync_all().map_err(|source| StoreError::OutcomeUnknown {
+fn sync_name(folder: &OpenFolder, file: &File, path: PathBuf) -> StoreResult<()> {
+    folder.sync_name_of(file).map_err(|source| StoreError::OutcomeUnknown {
         operation: "fsync the folder",
         path,
         source,
@@ -262,8 +261,7 @@ fn sync_names(folder: &File, path: PathBuf) -> StoreResult<()> {
 /// Makes a file durable that somebody else may have put in place.
 pub(crate) fn sync(target: &Path) -> StoreResult<()> {
     let parent = target.parent().unwrap_or(Path::new("."));
-    File::open(target)
-        .and_then(|file| file.sync_all())
+    platform::sync_file(target)
         .and_then(|()| platform::sync_folder(parent))
         .map_err(StoreError::io("fsync", target))
 }
@@ -276,8 +274,7 @@ pub fn replace_volatile(target: &Path, content: &[u8]) -> StoreResult<()> {
     let failed = || StoreError::io("replace", target);
     let mut temp = temporary(target).map_err(failed())?;
     temp.write_all(content).map_err(failed())?;
-    temp.persist(target).map_err(|error| failed()(error.error))?;
-    Ok(())
+    rename(temp, target).map(drop).map_err(failed())
 }
 
 /// A temporary file beside `target`, under a name by which [`remove_debris`] knows it.
@@ -285,7 +282,17 @@ pub(crate) fn temporary(target: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(&temp_prefix(target))
         .suffix(TEMP_SUFFIX)
-        .tempfile_in(target.parent().unwrap_or(Path::new(".")))
+        .make_in(target.parent().unwrap_or(Path::new(".")), platform::create_new)
+}
+
+/// Gives a temporary file the name of `target`; what had it goes. Where that fails, so does the
+/// temporary file.
+pub(crate) fn rename(temp: NamedTempFile, target: &Path) -> io::Result<File> {
+    let (file, path) = temp.into_parts();
+    platform::replace(&path, target)?;
+    // There is nothing of that name any more that it could remove.
+    let _ = path.keep();
+    Ok(file)
 }
 
 /// Removes temporary files that killed writers of `target` left behind. Only for who holds the

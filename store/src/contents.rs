@@ -3,9 +3,8 @@
 //! Where each record has a file of its own, those files are what counts. The whole file is written behind
 //! them; what other programs have made of it since is merged in, against what argus wrote there last.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use argus_proto::collection::{Collection, Layout};
 use argus_proto::document::Document;
@@ -14,7 +13,7 @@ use argus_proto::merge::merge;
 use crate::atomic;
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::Stamp;
+use crate::platform::{Pin, Stamp};
 use crate::records::{Broken, Mark, RecordFolder};
 
 /// How often files are read again that a writer replaces meanwhile.
@@ -35,7 +34,7 @@ pub(crate) struct Contents {
     pub(crate) seen: Seen,
     /// Kept open, so that no later file can be given its inode: within one tick of the file system's
     /// clock such a one, of the same size, would have the same stamp.
-    pub(crate) _whole_file: Option<Arc<File>>,
+    pub(crate) _whole_file: Option<Pin>,
     /// What all of them say together.
     pub(crate) document: Document,
     /// Whether it was synced here. One that was only read may be another's who was killed
@@ -62,7 +61,7 @@ pub(crate) struct OwnFiles {
 impl Seen {
     /// The files as they are now.
     pub(crate) fn now(paths: &Paths, with_records: bool) -> Self {
-        let stamp = |path: &Path| fs::metadata(path).ok().as_ref().map(Stamp::of);
+        let stamp = |path: &Path| Stamp::at(path).ok();
         Seen {
             whole: stamp(paths.registry()),
             records: with_records.then(|| [stamp(&paths.aggregate()), stamp(&paths.records())]),
@@ -127,7 +126,7 @@ impl Contents {
         let seen = seen.with_whole(stamp);
         let mut contents = Contents {
             seen,
-            _whole_file: file.map(Arc::new),
+            _whole_file: file.map(Pin::new),
             document: whole.clone(),
             is_durable: false,
             own_files: None,
@@ -230,10 +229,10 @@ pub(crate) fn read_file(
     path: &Path,
     collection: &Collection,
 ) -> StoreResult<(Option<(File, Stamp)>, Document)> {
-    let Some((file, meta, bytes)) = atomic::read_open(path)? else {
+    let Some((file, stamp, bytes)) = atomic::read_open(path)? else {
         return Ok((None, Document::empty(collection)));
     };
     let unreadable = |source| StoreError::Unreadable { path: path.to_owned(), source };
     let document = Document::parse(&bytes, collection).map_err(unreadable)?;
-    Ok((Some((file, Stamp::of(&meta))), document))
+    Ok((Some((file, stamp)), document))
 }

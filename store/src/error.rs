@@ -85,10 +85,10 @@ pub enum StoreError {
     Foreign {
         /// What it is about.
         path: PathBuf,
-        /// Whose it is.
-        owner: u32,
+        /// Whose it is, as the system numbers its users.
+        owner: String,
         /// Who asks.
-        own: u32,
+        own: String,
     },
     /// The permissions do not allow it; nothing was changed.
     #[error("may not {operation} {}: {source}", path.display())]
@@ -126,6 +126,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// For use in `map_err` where a file was to be replaced.
+    pub(crate) fn replacing(path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
+        let path = path.to_owned();
+        move |source| match platform::is_in_use(&source) {
+            true => {
+                let holder = "another program that has it open".to_owned();
+                StoreError::Locked { path, holder, age: None }
+            }
+            false => StoreError::io("rename a temporary file to", &path)(source),
+        }
+    }
+
     /// For use in `map_err`: what was tried, on what.
     pub fn io(
         operation: &'static str,
@@ -176,7 +188,7 @@ impl From<StoreError> for Error {
                 .details(serde_json::json!({ "path": path.to_string_lossy() })),
             StoreError::NotSetAside { path, quarantine, .. } => {
                 Error::new(Code::Corrupt, error.to_string())
-                    .hint(format!("make room: df -h {}", quarantine.display()))
+                    .hint(format!("make room: {}", platform::see_room(quarantine)))
                     .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
             StoreError::Permission { path, .. }
@@ -185,18 +197,18 @@ impl From<StoreError> for Error {
                 // What was not to be made is not there; then it is its folder that does not allow it.
                 let there = path.ancestors().find(|path| path.symlink_metadata().is_ok());
                 Error::new(Code::Permission, error.to_string())
-                    .hint(format!("look at it: ls -ld {}", there.unwrap_or(path).display()))
+                    .hint(format!("look at it: {}", platform::look_at(there.unwrap_or(path))))
                     .details(serde_json::json!({ "path": path.to_string_lossy() }))
             }
             StoreError::Io { path, source, .. } => {
                 let hint = match source.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        format!("make room: df -h {}", path.display())
+                        format!("make room: {}", platform::see_room(path))
                     }
                     _ if platform::is_out_of_descriptors(source) => {
-                        "let it open more files: ulimit -n 1024".to_owned()
+                        platform::OPEN_MORE_FILES.to_owned()
                     }
-                    _ => format!("look at it: ls -ld {}", path.display()),
+                    _ => format!("look at it: {}", platform::look_at(path)),
                 };
                 Error::new(Code::Io, error.to_string())
                     .hint(hint)

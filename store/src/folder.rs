@@ -55,7 +55,7 @@ impl Folder {
 
     /// Opens a file in it for locking, and makes it where it is missing. Never follows a link.
     pub(crate) fn lock_file(&self, name: &str) -> StoreResult<File> {
-        platform::open_in(&self.open, name)
+        platform::open_in(&self.open, &self.path, name)
             .map_err(StoreError::io("open the lock", &self.path.join(name)))
     }
 }

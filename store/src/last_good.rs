@@ -1,7 +1,7 @@
 //! `last-good.json`: what the file held before the last write, for when it is damaged; beside records' own
 //! files, what argus last wrote, for when others have written since.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::paths::Paths;
@@ -28,7 +28,7 @@ impl LastGood {
     pub(crate) fn copy(from: &Path, paths: &Paths) -> Self {
         let last_good = LastGood::unmade(paths);
         let fresh = &last_good.fresh;
-        let copied = fs::copy(from, fresh).and_then(|_| File::open(fresh)?.sync_all());
+        let copied = fs::copy(from, fresh).and_then(|_| platform::sync_file(fresh));
         if copied.is_err() {
             let _ = fs::remove_file(fresh);
         }
@@ -44,7 +44,7 @@ impl LastGood {
     }
 
     pub(crate) fn publish(&self) {
-        let _ = fs::rename(&self.fresh, &self.path);
+        let _ = platform::replace(&self.fresh, &self.path);
     }
 }
 

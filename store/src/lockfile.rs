@@ -101,7 +101,7 @@ impl Drop for Lockfile {
         if self.is_own() {
             // Whoever finds it afterwards sees our signature while holding the kernel lock, and
             // takes it over at once.
-            let _ = fs::remove_file(&self.path);
+            let _ = platform::remove_file(&self.path);
         }
     }
 }
@@ -146,7 +146,7 @@ pub struct Watch {
 impl Watch {
     fn look(&mut self, mut file: &File) -> io::Result<Found> {
         let meta = file.metadata()?;
-        let stamp = platform::Stamp::of(&meta);
+        let stamp = platform::Stamp::of(file)?;
         let since = match self.seen {
             Some((seen, since)) if seen == stamp => since,
             _ => Instant::now(),

@@ -115,6 +115,13 @@ impl Paths {
         platform::socket_path(&self.folder().join("argusd.sock"), &self.hash())
     }
 
+    /// The folder that the socket needs beside that of the registry; `None` where it needs none.
+    pub fn socket_folder(&self) -> Option<PathBuf> {
+        let socket = self.socket();
+        let folder = platform::socket_folder(&socket)?;
+        (folder != self.folder()).then(|| folder.to_owned())
+    }
+
     /// A short name for this registry: the same for every process, different for every file.
     pub fn hash(&self) -> String {
         let digest = Sha256::digest(self.registry.as_os_str().as_encoded_bytes());
@@ -135,7 +142,7 @@ const LINKS_MAX: usize = 40;
 fn canonical(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
-        if let Ok(path) = fs::canonicalize(&path) {
+        if let Ok(path) = dunce::canonicalize(&path) {
             return path;
         }
         // A link to a file that is still to come leads to that file's folder.
@@ -148,7 +155,7 @@ fn canonical(path: &Path) -> PathBuf {
 fn canonical_parent(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => {
-            fs::canonicalize(parent).unwrap_or_else(|_| canonical_parent(parent)).join(name)
+            dunce::canonicalize(parent).unwrap_or_else(|_| canonical_parent(parent)).join(name)
         }
         _ => path.to_owned(),
     }

@@ -83,7 +83,7 @@ fn copy(path: &Path, quarantine: &Path) -> io::Result<PathBuf> {
     let target = quarantine.join(format!("{stem}-{hash}.json"));
     if !fs::exists(&target)? {
         temp.as_file().sync_all()?;
-        temp.persist(&target).map_err(|error| error.error)?;
+        atomic::rename(temp, &target)?;
     }
     // Also where it was there: who put it there may have been killed before he came to this. And
     // the folder itself may be new.

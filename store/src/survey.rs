@@ -12,7 +12,7 @@ use crate::platform;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
     /// It belongs to another user, this one.
-    Foreign(u32),
+    Foreign(String),
     /// It is a link, or no folder.
     NoFolder,
     /// Its file system takes no changes.
@@ -29,10 +29,9 @@ pub enum Obstacle {
 /// The folders of a registry that cannot be used as they are, each with the reason. One that is
 /// still to be made is asked for in the folder in which that would happen.
 pub fn obstacles(paths: &Paths) -> Vec<(PathBuf, Obstacle)> {
-    let (folder, socket) = (paths.folder(), paths.socket());
+    let (folder, socket_folder) = (paths.folder(), paths.socket_folder());
     let mut found: Vec<(PathBuf, Obstacle)> = access_obstacle(paths.parent()).into_iter().collect();
-    let socket_folder = socket.parent().filter(|parent| *parent != folder);
-    for private in [Some(&*folder), socket_folder].into_iter().flatten() {
+    for private in [Some(&*folder), socket_folder.as_deref()].into_iter().flatten() {
         if is_hidden(private) {
             continue;
         }

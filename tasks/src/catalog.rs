@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::problem::PlaceProblem;
 use crate::record::{self, Version};
 use crate::summary::Summary;
-use crate::walk::is_at_or_below;
+use crate::walk::{is_at_or_below, relative_text};
 
 /// Most characters of a folder's name that are taken where a task has none of its own.
 const FOLDER_NAME_CHARS_MAX: usize = 100;
@@ -105,16 +105,16 @@ impl Catalog {
         let is_valid = value["status"] == "valid";
         // Whatever it is, it is ours: where nothing is found for it, it is removed.
         self.dirty.insert(name.to_owned());
-        let relative = path.strip_prefix(&self.folder).ok().and_then(Path::to_str);
+        let relative = path.strip_prefix(&self.folder).ok().and_then(relative_text);
         if let Some(relative) = relative
-            && !self.tasks.contains_key(relative)
+            && !self.tasks.contains_key(&relative)
             && let Some(version) = Version::of_record(&value)
         {
             let (last_valid, invalid_before) =
                 if is_valid { (Some(version), None) } else { (None, Some(version)) };
             let task = Task { name: name.to_owned(), last_valid, found: None, invalid_before };
-            self.tasks.insert(relative.to_owned(), task);
-            self.claims.entry(name.to_owned()).or_default().insert(relative.to_owned());
+            self.tasks.insert(relative.clone(), task);
+            self.claims.entry(name.to_owned()).or_default().insert(relative);
         }
         self.published.insert(name.to_owned(), Published { path, record, is_valid });
     }
@@ -328,7 +328,8 @@ impl Catalog {
 
     /// The path of a place in the source, as it is shown.
     pub(crate) fn absolute(&self, relative: &str) -> PathBuf {
-        if relative.is_empty() { self.folder.clone() } else { self.folder.join(relative) }
+        let names = relative.split('/').filter(|name| !name.is_empty());
+        names.fold(self.folder.clone(), |path, name| path.join(name))
     }
 }
 

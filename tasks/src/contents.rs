@@ -7,7 +7,7 @@ use argus_config::Source;
 use crate::ignore::Ignore;
 use crate::load::{Unloaded, load};
 use crate::root::Root;
-use crate::walk::{INPUT_SCHEMA, METADATA, OUTPUT_SCHEMA, SCRIPT};
+use crate::walk::{INPUT_SCHEMA, METADATA, OUTPUT_SCHEMA, SCRIPT, relative_text};
 
 /// How often a task is read again that changes while it is read.
 const ATTEMPTS_MAX: usize = 3;
@@ -62,13 +62,13 @@ pub fn contents(source: &Source, folder: &Path) -> Result<Contents, ContentsErro
     let path = || folder.to_owned();
     let unreadable = |problem: String| ContentsError::Unreadable { path: path(), problem };
     let relative = folder.strip_prefix(crate::follower::shown(&source.folder)).ok();
-    let Some(relative) = relative.and_then(Path::to_str) else {
+    let Some(relative) = relative.and_then(relative_text) else {
         return Err(ContentsError::Elsewhere { path: path(), name: source.name.clone() });
     };
     let root = Root::open(&source.folder).map_err(|error| unreadable(error.to_string()))?;
     let (ignore, _) = Ignore::new(&source.watch_options.ignore_patterns);
     for _ in 0..ATTEMPTS_MAX {
-        let loaded = match load(&root, &ignore, relative) {
+        let loaded = match load(&root, &ignore, &relative) {
             Ok(loaded) => loaded,
             Err(Unloaded::Unstable) => continue,
             Err(Unloaded::Gone) => return Err(ContentsError::Gone(path())),

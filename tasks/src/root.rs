@@ -91,8 +91,7 @@ impl Root {
 
     /// Whether the path of the source still leads here.
     pub(crate) fn is_still(&self, folder: &Path) -> bool {
-        std::fs::metadata(folder)
-            .is_ok_and(|metadata| platform::Identity::of(&metadata) == self.identity)
+        platform::Identity::at(folder).is_ok_and(|identity| identity == self.identity)
     }
 
     /// Opens a regular file.
@@ -136,9 +135,9 @@ impl Root {
 fn kind(file: &File) -> Result<Kind, Refused> {
     let metadata = file.metadata()?;
     Ok(if metadata.is_file() {
-        Kind::File(Stamp::of(&metadata))
+        Kind::File(Stamp::of(&metadata, platform::Identity::of(file)?))
     } else if metadata.is_dir() {
-        Kind::Folder(platform::Identity::of(&metadata))
+        Kind::Folder(platform::Identity::of(file)?)
     } else {
         Kind::Other
     })

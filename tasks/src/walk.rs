@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ignore::Ignore;
@@ -138,6 +139,12 @@ pub(crate) fn at_or_below(paths: &BTreeSet<String>, folder: &str) -> Vec<String>
 /// A path with a name added to it.
 pub(crate) fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// A path relative to the source as it is written here; `None` for one that is no Unicode.
+pub(crate) fn relative_text(path: &Path) -> Option<String> {
+    let names: Option<Vec<&str>> = path.iter().map(|name| name.to_str()).collect();
+    Some(names?.join("/"))
 }
 
 /// The folder of a path; `None` for the source's own.

@@ -7,6 +7,7 @@
 pub mod command_lines;
 pub mod file;
 pub mod handle;
+pub mod job;
 pub mod pipe;
 pub mod pipe_peek;
 pub mod process;

@@ -1,1 +1,79 @@
-//! Not written.
+//! Named pipes, as argusd listens on them.
+
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::path::Path;
+use std::ptr::null_mut;
+
+use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_OVERLAPPED, PIPE_ACCESS_DUPLEX};
+use windows_sys::Win32::System::Pipes::{
+    CreateNamedPipeW, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE,
+    PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe,
+};
+
+use crate::handle::{owned, wide};
+use crate::security::{self, Attributes};
+
+/// How much may be on its way in each direction before the writer waits.
+pub const BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Makes an instance of a pipe for this user alone, to be connected to from this machine. There may
+/// be others of the same name, this user's own: who may listen is not decided here.
+///
+/// # Errors
+/// `PermissionDenied` where the name is another user's, who made a pipe of it first.
+pub fn listen(path: &Path) -> io::Result<OwnedHandle> {
+    let attributes = Attributes::of(&security::pipe_rules()?)?;
+    let path = wide(path);
+    let access = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED;
+    let how = PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;
+    #[expect(unsafe_code, reason = "all that it points to lives longer than the call")]
+    let pipe = owned(unsafe {
+        CreateNamedPipeW(
+            path.as_ptr(),
+            access,
+            how,
+            PIPE_UNLIMITED_INSTANCES,
+            BUFFER_BYTES,
+            BUFFER_BYTES,
+            0,
+            attributes.pointer(),
+        )
+    })?;
+    // Another user who made one first could have let this one make a second.
+    match security::owner_of_pipe(&pipe)? {
+        owner if security::is_own(&owner)? => Ok(pipe),
+        _ => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// Whether the other end of a pipe is closed.
+pub fn is_gone(pipe: &impl AsHandle) -> bool {
+    let handle = pipe.as_handle().as_raw_handle();
+    let nothing = null_mut();
+    #[expect(unsafe_code, reason = "it is asked whether it can be read, and nothing is read")]
+    let can_be_read =
+        unsafe { PeekNamedPipe(handle, nothing, 0, null_mut(), null_mut(), null_mut()) };
+    can_be_read == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_this_users_and_tells_when_the_other_end_is_closed() {
+        let path = format!(r"\\.\pipe\argus-test-{}", std::process::id());
+        let path = Path::new(&path);
+        let pipe = listen(path).expect("free");
+        let second = listen(path).expect("the same user's");
+        let client = File::options().read(true).write(true).open(path).expect("connected");
+        let owner = security::owner_of_pipe(&client).expect("readable");
+        assert!(security::is_own(&owner).expect("known"), "{owner}");
+        assert!(!is_gone(&client));
+        drop((pipe, second));
+        assert!(is_gone(&client));
+    }
+}

@@ -14,7 +14,7 @@ use argus_proto::limits::FILE_BYTES_MAX;
 use super::get::pretty;
 use super::{Session, text_of};
 use crate::args;
-use crate::platform;
+use crate::platform::{self, advice};
 use crate::typed::{argus, quoted};
 
 /// Longest name of a file, without its ending.
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
         if let Some(how) = how {
             let message = format!("the editor `{}` failed ({how})", editor.display());
             return Err(Error::new(Code::Io, message + "; nothing was written")
-                .hint("name another: VISUAL=nano argus edit ..."));
+                .hint(format!("name another: {}", advice::with_editor("argus edit ..."))));
         }
         let text = self.left()?;
         if text == self.text {
@@ -201,7 +201,7 @@ impl<'a> Draft<'a> {
             return self.typed("edit");
         }
         let file = quoted(&self.file.to_string_lossy());
-        format!("{} - {precondition} < {file}", self.typed("put"))
+        advice::fed(&format!("{} - {precondition}", self.typed("put")), &file)
     }
 
     fn typed(&self, verb: &str) -> String {

@@ -33,8 +33,8 @@ use argus_client::{Client, Code, Error, Mode, Options, Result};
 use argus_proto::limits::RECORD_BYTES_MAX;
 
 use crate::args::{Cli, Command, Global};
+use crate::gate;
 use crate::output::Output;
-use crate::platform;
 
 /// The most that is read from standard input.
 const INPUT_BYTES_MAX: u64 = 4 * RECORD_BYTES_MAX as u64;
@@ -59,7 +59,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode> {
         Command::Completions(arguments) => return succeed(completions::run(arguments, output)),
         Command::Man(arguments) => return succeed(man::run(arguments, output)),
         Command::Config(verb) => return succeed(config::run(&cli.global, *verb, output)),
-        Command::Gate(arguments) => return Ok(platform::wait_at_gate(arguments)),
+        Command::Gate(arguments) => return Ok(gate::wait_at_gate(arguments)),
         _ => {}
     }
     let session = Session { client: Client::new(options(&cli.global)?)?, output };
@@ -138,7 +138,7 @@ fn text_of(name: &str, source: impl Read, bytes_max: u64) -> Result<String> {
 
 /// A folder as the watchers note it: absolute, without links where it exists.
 fn folder(path: &Path) -> Result<String> {
-    let path = std::fs::canonicalize(path)
+    let path = dunce::canonicalize(path)
         .or_else(|_| std::path::absolute(path))
         .map_err(|error| Error::new(Code::Usage, format!("{}: {error}", path.display())))?;
     path.into_os_string().into_string().map_err(|path| {

@@ -11,7 +11,8 @@ use argus_proto::Record;
 
 use super::{Session, announce, folder};
 use crate::args::{Port, Run};
-use crate::platform::{Environment, Failed, Forwarding, Gate};
+use crate::gate::{Environment, Failed, Gate};
+use crate::platform::Forwarding;
 
 pub(crate) async fn run(session: &Session, arguments: Run) -> Result<ExitCode> {
     let announcement = announce::begin(&arguments.id, arguments.data.as_deref())?;

@@ -1,13 +1,14 @@
 //! `argus sources`: the folders of tasks that are followed.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argus_client::method::{
     AddSource, PauseSource, RemoveSource, ResumeSource, SourceStatus, Sources, SyncSources,
 };
 use argus_client::{Code, Error, Result};
+use argus_config::{path_in_uri, uri_of};
 use argus_presence::clock;
 use argus_proto::call::Method;
 use comfy_table::Cell;
@@ -69,20 +70,19 @@ async fn change<M: Method<Result = Sources>>(session: &Session, params: M) -> Re
 /// What may be left out on the command line: the scheme, and where a relative path begins.
 fn absolute(given: &str) -> Result<String> {
     let path = match given.split_once("://") {
-        None => given,
-        Some(("file", path)) => path,
+        None => PathBuf::from(given),
+        Some(("file", path)) => path_in_uri(path),
         // The daemon says what it takes.
         Some(_) => return Ok(given.to_owned()),
     };
     let path = std::path::absolute(path)
         .map_err(|error| Error::new(Code::Usage, format!("{given} cannot be a folder: {error}")))?;
     // `.` and `..` are meant as they are typed.
-    let path = std::fs::canonicalize(&path).unwrap_or(path);
-    let text = path.to_str().ok_or_else(|| {
+    let real = dunce::canonicalize(&path).ok();
+    real.as_deref().and_then(uri_of).or_else(|| uri_of(&path)).ok_or_else(|| {
         let message = format!("{} is no Unicode, and cannot be named in a URI", path.display());
         Error::new(Code::Usage, message)
-    })?;
-    Ok(format!("file://{text}"))
+    })
 }
 
 /// Waits until the sources have been looked at as a whole after `begun`, and shows how far that is.

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings};
 use super::followed::followed;
+use crate::platform::advice;
 use crate::table::{age, ago};
 use crate::typed::quoted;
 
@@ -124,30 +125,31 @@ pub(crate) fn diagnose(evidence: &Evidence) -> Vec<Finding> {
 }
 
 fn surroundings(path: &Path, obstacle: &Obstacle) -> Finding {
-    let (shown, typed) = (&path.display(), quoted(&path.to_string_lossy()));
+    let (shown, typed) = (&path.display(), &quoted(&path.to_string_lossy()));
     let unusable = Finding::new(Severity::Error, "folder-unusable", shown);
     match obstacle {
         Obstacle::Foreign(owner) => Finding::new(Severity::Error, "other-user", shown)
             .says(format!("{shown} belongs to user {owner}, not to you"))
             .help(format!(
                 "use a registry of your own: argus --registry FILE; or if this one is: \
-                 sudo chown -R \"$(id -un)\" {typed}"
+                 {}",
+                advice::take_over(typed)
             )),
         Obstacle::NoFolder => unusable
             .says(format!("{shown} is a link or no folder, which argus does not use"))
-            .help(format!("mv {typed} {}", quoted(&format!("{shown}.old")))),
+            .help(advice::rename(typed, &quoted(&format!("{shown}.old")))),
         Obstacle::ReadOnly => unusable
             .says(format!("{shown} is on a read-only file system: nothing can be changed"))
-            .help(format!("see which, and mount it for writing: findmnt -T {typed}")),
+            .help(format!("see which, and mount it for writing: {}", advice::see_mount(typed))),
         Obstacle::Closed { own: true } => unusable
             .says(format!("{shown} is closed: changes can neither be made nor seen"))
-            .help(format!("chmod u+rwx {typed}")),
+            .help(advice::open_to_owner(typed)),
         Obstacle::Closed { own: false } => unusable
             .says(format!("{shown} is closed to you: nothing can be changed"))
             .help("use a registry in a folder of your own: argus --registry FILE"),
-        Obstacle::Other(problem) => unusable
-            .says(format!("{shown} cannot be used: {problem}"))
-            .help(format!("ls -ld {typed}")),
+        Obstacle::Other(problem) => {
+            unusable.says(format!("{shown} cannot be used: {problem}")).help(advice::look_at(typed))
+        }
     }
 }
 
@@ -157,7 +159,7 @@ fn room(evidence: &Evidence) -> Option<Finding> {
     let folder = evidence.registry.parent().unwrap_or(Path::new("/")).to_string_lossy();
     let finding = Finding::new(Severity::Warning, "disk-nearly-full", &folder)
         .says(format!("the disk is nearly full: {} KiB are left", free / 1024))
-        .help(format!("make room: df -h {}", quoted(&folder)));
+        .help(format!("make room: {}", advice::see_room(&quoted(&folder))));
     Some(finding)
 }
 
@@ -210,7 +212,7 @@ fn file(evidence: &Evidence) -> Option<Finding> {
             Some(
                 error("registry-unreadable")
                     .says(problem.message.clone())
-                    .help(format!("ls -l {typed}")),
+                    .help(advice::list(&typed)),
             )
         }
     }
@@ -232,10 +234,10 @@ fn lock(lock: &Lock, evidence: &Evidence) -> Option<Finding> {
             .cure(Cure::ClearLocks),
         LockState::Held { pid: Some(pid), is_stopped: true, held_for } => warning("lock-held")
             .says(format!("{name} is held by process {pid}, which is stopped{}", since(*held_for)))
-            .help(format!("kill -CONT {pid}")),
+            .help(advice::resume_process(*pid)),
         LockState::Held { pid: Some(pid), held_for, .. } => warning("lock-held")
             .says(format!("{name} has been held by process {pid}{}", since(*held_for)))
-            .help(format!("wait for it, or end it: kill {pid}")),
+            .help(format!("wait for it, or end it: {}", advice::end_process(*pid))),
         LockState::Held { pid: None, held_for, .. } => warning("lock-held")
             .says(format!("{name} has been held by nobody knows whom{}", since(*held_for)))
             .help("wait: it soon counts as left behind"),
@@ -243,7 +245,10 @@ fn lock(lock: &Lock, evidence: &Evidence) -> Option<Finding> {
             let typed = quoted(&lock.path.to_string_lossy());
             Finding::new(Severity::Error, "lock-unreadable", lock.path.display())
                 .says(problem.message.clone())
-                .help(format!("remove what stands in its place, if nobody uses it: ls -ld {typed}"))
+                .help(format!(
+                    "remove what stands in its place, if nobody uses it: {}",
+                    advice::look_at(&typed)
+                ))
         }
     };
     Some(finding)
@@ -267,7 +272,7 @@ fn daemon(evidence: &Evidence) -> Vec<Finding> {
         }
         Probe::Permission(problem) => finding(Severity::Error, "daemon-permission")
             .says(problem.message.clone())
-            .help(format!("chmod 600 {typed}")),
+            .help(advice::mend_socket(&typed)),
         Probe::Foreign { error, .. } => finding(Severity::Error, "other-user")
             .says(error.message.clone())
             .help("use a registry of your own: argus --registry FILE"),
@@ -292,15 +297,15 @@ fn hung(finding: Finding, evidence: &Evidence) -> Finding {
     match evidence.silent {
         Some(silent) if silent.is_stopped => finding
             .says(format!("argusd (process {}) is stopped and answers nobody", silent.pid))
-            .help(format!("kill -CONT {}", silent.pid)),
+            .help(advice::resume_process(silent.pid)),
         Some(silent) => finding
             .says(format!("argusd (process {}) does not answer", silent.pid))
-            .help(format!("kill {}", silent.pid)),
+            .help(advice::end_process(silent.pid)),
         None => {
             let typed = quoted(&evidence.socket.to_string_lossy());
             finding
                 .says("argusd does not answer, and it does not say which process it is")
-                .help(format!("see who listens, and end it: lsof {typed}"))
+                .help(format!("see who listens, and end it: {}", advice::see_listener(&typed)))
         }
     }
 }
@@ -314,7 +319,7 @@ fn incompatible(finding: Finding, problem: &Error, evidence: &Evidence) -> Findi
         Some(version) => finding.help(format!("install argus {version}")),
         None => {
             let typed = quoted(&evidence.socket.to_string_lossy());
-            finding.help(format!("see who listens, and end it: lsof {typed}"))
+            finding.help(format!("see who listens, and end it: {}", advice::see_listener(&typed)))
         }
     }
 }
@@ -450,8 +455,8 @@ fn quarantine(evidence: &Evidence) -> Option<Finding> {
     };
     let finding =
         Finding::new(Severity::Note, "quarantine-not-empty", folder).says(message).help(format!(
-            "only you may delete them: ls -l {}",
-            quoted(&evidence.quarantine_folder.to_string_lossy())
+            "only you may delete them: {}",
+            advice::list(&quoted(&evidence.quarantine_folder.to_string_lossy()))
         ));
     Some(finding)
 }

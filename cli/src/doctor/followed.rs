@@ -4,6 +4,7 @@ use argus_client::method::{DatabaseStatus, SourceStatus, StatusReport};
 
 use super::diagnosis::{Finding, Severity};
 use super::evidence::Evidence;
+use crate::platform::advice;
 use crate::typed::quoted;
 
 /// All of it.
@@ -61,6 +62,6 @@ fn of_database(database: &DatabaseStatus) -> Option<Finding> {
     };
     let finding = Finding::new(Severity::Warning, "database-fails", &database.file)
         .says(format!("{problem}{waiting}"))
-        .help(format!("ls -l {}*", quoted(&database.file)));
+        .help(advice::list(&format!("{}*", quoted(&database.file))));
     Some(finding)
 }

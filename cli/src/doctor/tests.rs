@@ -122,7 +122,10 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             ..StatusReport::default()
         })))
     };
-    let foreign = |owner| Probe::Foreign { error: error(Code::Permission), owner };
+    let foreign = |owner: Option<&str>| Probe::Foreign {
+        error: error(Code::Permission),
+        owner: owner.map(str::to_owned),
+    };
     let damaged = |instead| File::Damaged { problem: "no JSON".into(), instead };
     let stale =
         LockState::Stale { holder: "process 7".into(), held_for: Some(Duration::from_secs(3)) };
@@ -137,7 +140,7 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             "chmod 600 /home/",
             None,
         ),
-        (daemon(foreign(Some(7))), "other-user", Bad, "use a registry", None),
+        (daemon(foreign(Some("7"))), "other-user", Bad, "use a registry", None),
         (daemon(foreign(None)), "other-user", Bad, "use a registry", None),
         (silent(true), "daemon-hung", Bad, "kill -CONT 7", None),
         (silent(false), "daemon-hung", Bad, "kill 7", None),
@@ -211,7 +214,13 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             "ls -l /home/",
             None,
         ),
-        (obstacle(Obstacle::Foreign(7)), "other-user", Bad, "use a registry of your own", None),
+        (
+            obstacle(Obstacle::Foreign("7".into())),
+            "other-user",
+            Bad,
+            "use a registry of your own",
+            None,
+        ),
         (obstacle(Obstacle::NoFolder), "folder-unusable", Bad, "mv /home/me/.argus ", None),
         (obstacle(Obstacle::ReadOnly), "folder-unusable", Bad, "see which", None),
         (
@@ -323,7 +332,7 @@ fn what_follows_from_a_closed_folder_is_not_told_as_well() {
     let denied = || error(Code::Permission);
     for (file, probe) in [
         (File::Unreadable(denied()), Probe::Permission(denied())),
-        (File::Sound, Probe::Foreign { error: denied(), owner: Some(7) }),
+        (File::Sound, Probe::Foreign { error: denied(), owner: Some("7".into()) }),
     ] {
         let closed = Obstacle::Closed { own: true };
         let obstacles = vec![("/home/me/.argus".into(), closed)];

@@ -2,8 +2,16 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
+
 #[cfg(unix)]
 pub(crate) use unix::{
-    Ending, Environment, Failed, Forwarding, Gate, Suspending, become_process, edit, editor,
-    parent_pid, private_file, service_manager, wait_at_gate,
+    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
+    edit, editor, inherited, parent_pid, private_file, service_manager, stand_for, start_waiting,
+};
+#[cfg(windows)]
+pub(crate) use windows::{
+    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
+    edit, editor, inherited, parent_pid, private_file, service_manager, stand_for, start_waiting,
 };

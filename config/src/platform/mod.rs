@@ -1,11 +1,11 @@
 //! What differs between operating systems, behind types that promise the same.
 
-#[cfg(not(unix))]
-mod other;
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
-#[cfg(not(unix))]
-pub(crate) use other::Identity;
 #[cfg(unix)]
-pub(crate) use unix::Identity;
+pub(crate) use unix::{EXAMPLE_URI, Identity, path_of, text_of};
+#[cfg(windows)]
+pub(crate) use windows::{EXAMPLE_URI, Identity, path_of, text_of};

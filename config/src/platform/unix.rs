@@ -2,6 +2,10 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// A folder, for who needs an example.
+pub(crate) const EXAMPLE_URI: &str = "file:///srv/tasks";
 
 /// What tells a file from others, and from what it was, beside its size and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,4 +21,14 @@ impl Identity {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
+}
+
+/// The path that stands behind `file://`.
+pub(crate) fn path_of(text: &str) -> PathBuf {
+    PathBuf::from(text)
+}
+
+/// An absolute path as it stands behind `file://`; `None` for one that is no Unicode.
+pub(crate) fn text_of(path: &Path) -> Option<String> {
+    path.to_str().map(str::to_owned)
 }

@@ -8,3 +8,11 @@ pub(crate) use unix::{
     lent_socket, peer_pid, private, raise_descriptor_limit, silence_stdout, stop_signal,
     tell_service_manager_ready,
 };
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{
+    Binding, Predecessor, Socket, Stream, detach, ended, hand_over, is_gone, is_own_user,
+    lent_socket, peer_pid, private, raise_descriptor_limit, silence_stdout, stop_signal,
+    tell_service_manager_ready,
+};

@@ -59,3 +59,18 @@ pub(crate) fn tighten(path: &Path) -> io::Result<()> {
         _ => fs::set_permissions(path, Permissions::from_mode(mode & 0o700)),
     }
 }
+
+/// What to type to see what is wrong with a file.
+pub(crate) fn look_at(path: &str) -> String {
+    format!("ls -ld {path}")
+}
+
+/// What to type to see how full its disk is.
+pub(crate) fn see_room(path: &str) -> String {
+    format!("df -h {path}")
+}
+
+/// What to type to see who has it open.
+pub(crate) fn see_users(path: &str) -> String {
+    format!("fuser -v {path}")
+}

@@ -6,6 +6,12 @@ mod linux;
 pub use linux::{ProcessEnd, boot_id, command_of, is_stopped};
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{monotonic, observe, pid_namespace, since_boot};
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::{ProcessEnd, boot_id, command_of, is_stopped};
+#[cfg(windows)]
+pub(crate) use windows::{monotonic, observe, pid_namespace, since_boot};
 
 /// What a system says about a pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,11 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, accessat, openat, statvfs};
 use rustix::io::Errno;
+use tempfile::NamedTempFile;
 
 use crate::error::{StoreError, StoreResult};
 
@@ -22,7 +24,17 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn of(meta: &Metadata) -> Self {
+    /// Of an open file.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|meta| Stamp::from(&meta))
+    }
+
+    /// Of what is at `path`; a link is followed.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|meta| Stamp::from(&meta))
+    }
+
+    fn from(meta: &Metadata) -> Self {
         Stamp {
             device: meta.dev(),
             inode: meta.ino(),
@@ -31,9 +43,7 @@ impl Stamp {
             changed: (meta.ctime(), meta.ctime_nsec()),
         }
     }
-}
 
-impl Stamp {
     /// Whether it is of the same file with the same content, whatever that is called.
     pub(crate) fn is_same_content(&self, other: &Stamp) -> bool {
         let content = |stamp: &Stamp| (stamp.size, stamp.modified);
@@ -86,7 +96,8 @@ pub(crate) fn open_private_folder(path: &Path, tighten: bool) -> StoreResult<Fil
     let meta = open.metadata().map_err(StoreError::io("look at", path))?;
     let own = rustix::process::geteuid().as_raw();
     if meta.uid() != own {
-        return Err(StoreError::Foreign { path: path.to_owned(), owner: meta.uid(), own });
+        let (owner, own) = (meta.uid().to_string(), own.to_string());
+        return Err(StoreError::Foreign { path: path.to_owned(), owner, own });
     }
     if tighten && meta.mode() & 0o077 != 0 {
         // It is ours, so nobody else could have put anything into it that this would keep.
@@ -101,7 +112,7 @@ fn is_link_error(code: i32) -> bool {
 }
 
 /// Opens a file of a folder for reading and writing, 0600 if it has to be made.
-pub(crate) fn open_in(folder: &File, name: &str) -> io::Result<File> {
+pub(crate) fn open_in(folder: &File, _path: &Path, name: &str) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(openat(folder, name, flags, Mode::from_raw_mode(0o600))?))
 }
@@ -168,10 +179,11 @@ pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| code == Some(errno.raw_os_error()))
 }
 
-/// Gives `file` the mode of the file that it is about to replace, but for what `mode_max` does not
-/// allow. Where there is none it gets `mode_max` itself, or 0600.
-pub(crate) fn set_mode(
-    file: &File,
+/// Lets those use `temp` who may use the file that it is about to replace, but for what `mode_max`
+/// does not allow. Where there is none it gets `mode_max` itself, or 0600.
+pub(crate) fn set_access(
+    temp: &NamedTempFile,
+    _target: &Path,
     replaced: Option<&Metadata>,
     mode_max: Option<u32>,
 ) -> io::Result<()> {
@@ -179,7 +191,7 @@ pub(crate) fn set_mode(
         Some(meta) => meta.mode() & 0o7777 & mode_max.unwrap_or(0o7777),
         None => mode_max.unwrap_or(0o600),
     };
-    file.set_permissions(Permissions::from_mode(mode))
+    temp.as_file().set_permissions(Permissions::from_mode(mode))
 }
 
 /// Who may use a file, as permission bits, where the system has such.
@@ -187,17 +199,7 @@ pub(crate) fn mode(meta: &Metadata) -> Option<u32> {
     Some(meta.mode() & 0o7777)
 }
 
-/// Makes all that was written to the file system durable on which a folder is. Cheaper than to sync many
-/// files one by one.
-pub(crate) fn sync_file_system(folder: &File) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::fs::syncfs(folder)?;
-    #[cfg(not(target_os = "linux"))]
-    let _ = folder;
-    Ok(())
-}
-
-/// Syncs a file now, where [`sync_file_system`] cannot do it for all of them.
+/// Syncs a file now, where [`OpenFolder::sync_file_system`] cannot do it for all of them.
 pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     match cfg!(target_os = "linux") {
         true => Ok(()),
@@ -205,10 +207,86 @@ pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     }
 }
 
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+/// An open folder, to make the names in it durable later.
+#[derive(Debug)]
+pub(crate) struct OpenFolder(File);
+
+impl OpenFolder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(OpenFolder)
+    }
+
+    /// Makes the names in it durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+
+    /// Makes the name durable that a file in it has just got.
+    pub(crate) fn sync_name_of(&self, _file: &File) -> io::Result<()> {
+        self.sync()
+    }
+
+    /// Makes all that was written to its file system durable. Cheaper than to sync many files one
+    /// by one.
+    pub(crate) fn sync_file_system(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.0)?;
+        Ok(())
+    }
+}
+
+/// Makes the content of a file durable.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    OpenFolder::open(path)?.sync()
+}
+
+/// Gives a file another name; what had that goes, in one step.
+pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Removes a file.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Whether an operation failed because another program has the file open.
+pub(crate) fn is_in_use(_error: &io::Error) -> bool {
+    false
+}
+
+/// Keeps a file's number from being given to another, so that a [`Stamp`] with it stays true.
+#[derive(Debug, Clone)]
+pub(crate) struct Pin(#[expect(dead_code, reason = "it is open, and that is all")] Arc<File>);
+
+impl Pin {
+    pub(crate) fn new(file: File) -> Self {
+        Pin(Arc::new(file))
+    }
+}
+
+/// The folder that a socket stands in.
+pub(crate) fn socket_folder(socket: &Path) -> Option<&Path> {
+    socket.parent()
+}
+
+/// What to type to see who may use something.
+pub(crate) fn look_at(path: &Path) -> String {
+    format!("ls -ld {}", path.display())
+}
+
+/// What to type to see how much room there is.
+pub(crate) fn see_room(path: &Path) -> String {
+    format!("df -h {}", path.display())
+}
+
+/// What helps a process that may open no more files.
+pub(crate) const OPEN_MORE_FILES: &str = "let it open more files: ulimit -n 1024";
 
 /// Whether names in this folder may be looked up, made and removed by this user. Asks without trying.
 pub(crate) fn check_folder_access(path: &Path) -> io::Result<()> {

@@ -6,7 +6,7 @@
 
 mod mark;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tempfile::TempPath;
 pub(crate) use self::mark::Mark;
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform;
+use crate::platform::{self, OpenFolder};
 
 /// As many files are synced one by one; more of them all at once, where the system can.
 const SYNCED_ONE_BY_ONE_MAX: usize = 32;
@@ -136,8 +136,7 @@ impl RecordFolder {
             }
         }
         if !is_one_by_one {
-            platform::sync_file_system(&prepared.folder)
-                .map_err(StoreError::io("sync", &self.path))?;
+            prepared.folder.sync_file_system().map_err(StoreError::io("sync", &self.path))?;
         }
         Ok(prepared)
     }
@@ -196,9 +195,9 @@ impl RecordFolder {
             let text = next.record_file(id).unwrap_or_default();
             write(format!("{stem}{SUFFIX}"), &text)?;
         }
-        let folder = File::open(&unfinished).map_err(failed("open"))?;
-        let synced = if is_one_by_one { Ok(()) } else { platform::sync_file_system(&folder) };
-        synced.and_then(|()| folder.sync_all()).map_err(failed("fsync"))?;
+        let folder = OpenFolder::open(&unfinished).map_err(failed("open"))?;
+        let synced = if is_one_by_one { Ok(()) } else { folder.sync_file_system() };
+        synced.and_then(|()| folder.sync()).map_err(failed("fsync"))?;
         let parent = self.path.parent().unwrap_or(Path::new("."));
         let mut prepared = PreparedRecords::new(parent)?;
         prepared.new_folder = Some(new_folder);
@@ -231,7 +230,7 @@ impl RecordFolder {
 pub(crate) struct PreparedRecords {
     path: PathBuf,
     /// Opened before anything is visible: whoever has no descriptor left learns it in time.
-    folder: File,
+    folder: OpenFolder,
     written: Vec<(TempPath, PathBuf)>,
     removed: Vec<PathBuf>,
     ids: Vec<Arc<str>>,
@@ -252,7 +251,7 @@ impl Drop for NewFolder {
 
 impl PreparedRecords {
     fn new(folder: &Path) -> StoreResult<Self> {
-        let open = File::open(folder).map_err(StoreError::io("open the folder", folder))?;
+        let open = OpenFolder::open(folder).map_err(StoreError::io("open the folder", folder))?;
         Ok(PreparedRecords {
             path: folder.to_owned(),
             folder: open,
@@ -270,7 +269,7 @@ impl PreparedRecords {
         text: &str,
         is_synced: bool,
     ) -> StoreResult<()> {
-        let make = || tempfile::Builder::new().tempfile_in(unfinished);
+        let make = || tempfile::Builder::new().make_in(unfinished, platform::create_new);
         let made = make().or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 platform::create_private_folders(unfinished).and_then(|()| make())
@@ -312,12 +311,13 @@ impl PreparedRecords {
             is_begun = true;
         }
         for (temp, target) in self.written {
-            temp.persist(target)
-                .map_err(|error| failed("rename a file in", error.error, is_begun))?;
+            platform::replace(&temp, &target)
+                .map_err(|error| failed("rename a file in", error, is_begun))?;
+            let _ = temp.keep();
             is_begun = true;
         }
         for target in self.removed {
-            match fs::remove_file(target) {
+            match platform::remove_file(&target) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => {
                     removed.map_err(|source| failed("remove a file in", source, is_begun))?
@@ -326,7 +326,7 @@ impl PreparedRecords {
             is_begun = true;
         }
         match is_begun {
-            true => self.folder.sync_all().map_err(|source| failed("fsync", source, true)),
+            true => self.folder.sync().map_err(|source| failed("fsync", source, true)),
             false => Ok(()),
         }
     }

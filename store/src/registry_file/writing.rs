@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::Write;
-use std::sync::Arc;
 
 use argus_proto::collection::Layout;
 use argus_proto::document::Document;
@@ -15,7 +14,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::last_good::LastGood;
 use crate::lock::Lock;
 use crate::paths::Paths;
-use crate::platform::Stamp;
+use crate::platform::{Pin, Stamp};
 use crate::records::{Mark, PreparedRecords, RecordFolder};
 use crate::recovery::Damage;
 
@@ -132,7 +131,7 @@ impl RegistryFile {
         let whole = own_stamp(&file, written);
         self.known = Some(Contents {
             seen: Seen::only(whole),
-            _whole_file: Some(Arc::new(file)),
+            _whole_file: Some(Pin::new(file)),
             document,
             is_durable: true,
             own_files: None,
@@ -319,7 +318,7 @@ impl RegistryFile {
                 is_whole_foreign: false,
                 is_behind: false,
             });
-            known._whole_file = Some(Arc::new(file));
+            known._whole_file = Some(Pin::new(file));
             known.seen = seen;
         }
         Ok(())
@@ -336,7 +335,7 @@ fn put_in_place(
 ) -> StoreResult<Option<File>> {
     match prepared.exchange()? {
         Ok(exchanged) => {
-            let old = exchanged.old().ok().as_ref().map(Stamp::of);
+            let old = exchanged.old().ok();
             if old.zip(seen).is_some_and(|(old, seen)| old.is_same_content(&seen)) {
                 exchanged.finish(keeps_old.map(Paths::last_good).as_deref()).map(Some)
             } else {
@@ -357,6 +356,6 @@ fn put_in_place(
 /// What the file is that was just put in its place; `None` where somebody has written into it by then, which is for
 /// as long as it takes to sync the folder: then it is not known what it holds.
 fn own_stamp(file: &File, written: Option<Stamp>) -> Option<Stamp> {
-    let stamp = Stamp::of(&file.metadata().ok()?);
+    let stamp = Stamp::of(file).ok()?;
     written?.is_same_content(&stamp).then_some(stamp)
 }

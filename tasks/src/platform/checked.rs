@@ -21,9 +21,9 @@ pub(super) fn open_beneath(
         return Err(Refused::NoFile);
     }
     let file = open(&path)?;
-    let opened = Identity::of(&file.metadata()?);
+    let opened = Identity::of(&file)?;
     let again = resolved(root, relative)?;
-    if Identity::of(&fs::metadata(again)?) == opened {
+    if Identity::at(&again)? == opened {
         return Ok(file);
     }
     Err(Refused::Io(io::Error::other("it was replaced while it was opened")))

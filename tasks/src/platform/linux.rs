@@ -29,7 +29,7 @@ impl Handle {
     }
 
     pub(crate) fn identity(&self) -> io::Result<Identity> {
-        Ok(Identity::of(&self.0.metadata()?))
+        Identity::of(&self.0)
     }
 
     pub(crate) fn open_beneath(&self, root: &Path, relative: &str) -> Result<File, Refused> {

@@ -19,7 +19,7 @@ impl Handle {
     }
 
     pub(crate) fn identity(&self) -> io::Result<Identity> {
-        Ok(Identity::of(&fs::metadata(&self.0)?))
+        Identity::at(&self.0)
     }
 
     pub(crate) fn open_beneath(&self, root: &Path, relative: &str) -> Result<File, Refused> {
@@ -40,9 +40,9 @@ pub(crate) fn entries(_folder: &File, path: &Path, most: usize) -> io::Result<Ve
         let kind = if metadata.is_symlink() {
             Kind::Link
         } else if metadata.is_file() {
-            Kind::File(Stamp::of(&metadata))
+            Kind::File(Stamp::of(&metadata, Identity::of_metadata(&metadata)))
         } else if metadata.is_dir() {
-            Kind::Folder(Identity::of(&metadata))
+            Kind::Folder(Identity::of_metadata(&metadata))
         } else {
             Kind::Other
         };

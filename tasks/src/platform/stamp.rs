@@ -17,12 +17,8 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Stamp {
-            bytes: metadata.len(),
-            modified: metadata.modified().ok(),
-            identity: Identity::of(metadata),
-        }
+    pub(crate) fn of(metadata: &Metadata, identity: Identity) -> Self {
+        Stamp { bytes: metadata.len(), modified: metadata.modified().ok(), identity }
     }
 
     #[cfg(target_os = "linux")]

@@ -1,7 +1,9 @@
 //! Unix: a file is told by its inode.
 
-use std::fs::Metadata;
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// What tells a file or a folder from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,7 +13,17 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// Of what is open.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        Ok(Identity::of_metadata(&file.metadata()?))
+    }
+
+    /// Of what a path leads to.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Identity::of_metadata(&fs::metadata(path)?))
+    }
+
+    pub(super) fn of_metadata(metadata: &Metadata) -> Self {
         Identity { device: metadata.dev(), inode: metadata.ino() }
     }
 

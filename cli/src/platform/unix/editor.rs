@@ -12,10 +12,13 @@ use std::time::SystemTime;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What is run: `$VISUAL`, else `$EDITOR`, else `vi`.
+/// What is run where nobody has named one.
+pub(crate) const EDITOR_BY_DEFAULT: &str = "vi";
+
+/// What is run: `$VISUAL`, else `$EDITOR`, else the usual one.
 pub(crate) fn editor() -> OsString {
     let named = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os);
-    named.into_iter().find(|editor| !editor.is_empty()).unwrap_or_else(|| "vi".into())
+    named.into_iter().find(|editor| !editor.is_empty()).unwrap_or_else(|| EDITOR_BY_DEFAULT.into())
 }
 
 /// Makes a file that only the user can read, alone in a folder that only the user can enter: what

@@ -1,5 +1,6 @@
 //! Unix: parents, becoming another program, and being asked to end.
 
+pub(crate) mod advice;
 mod editor;
 mod gate;
 mod signals;
@@ -8,8 +9,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-pub(crate) use editor::{edit, editor, private_file};
-pub(crate) use gate::{Environment, Failed, Gate, wait_at_gate};
+pub(crate) use editor::{EDITOR_BY_DEFAULT, edit, editor, private_file};
+pub(crate) use gate::{Hearing, Telling, inherited, stand_for, start_waiting};
 pub(crate) use signals::{Ending, Forwarding, Suspending};
 
 use crate::service::Manager;

@@ -88,8 +88,13 @@ impl Predecessor {
         }
     }
 
+    /// Nothing has to be there before it is asked to hand over.
+    pub(crate) fn prepare(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Waits for lock and socket; `None` where it ends without them.
-    pub(crate) fn inherit(self) -> io::Result<Option<(File, Socket)>> {
+    pub(crate) fn inherit(self) -> io::Result<Option<(Option<File>, Socket)>> {
         let mut mark = [0; MARK.len()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -101,6 +106,6 @@ impl Predecessor {
             _ => Vec::new(),
         });
         let (lock, socket) = (descriptors.next(), descriptors.next());
-        Ok(lock.map(File::from).zip(socket))
+        Ok(lock.map(|lock| Some(File::from(lock))).zip(socket))
     }
 }

@@ -82,6 +82,9 @@ impl Binding {
         fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file)
     }
 
+    /// Nothing to do: it is the very socket that the successor gets, with who waits in its queue.
+    pub(crate) fn leave_to_successor(&mut self) {}
+
     /// Removes the name, if it is still this socket's, and not lent: from now on nobody new finds it.
     pub(crate) fn unlink(&self) {
         if self.is_in_place() && !self.is_lent {

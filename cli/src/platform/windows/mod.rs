@@ -1,0 +1,32 @@
+//! Windows: parents, standing for another program, and being asked to end.
+
+pub(crate) mod advice;
+mod command_line;
+mod editor;
+mod gate;
+mod signals;
+mod stand_in;
+
+use std::io;
+use std::process::Command;
+
+pub(crate) use editor::{EDITOR_BY_DEFAULT, edit, editor, private_file};
+pub(crate) use gate::{Hearing, Telling, inherited, stand_for, start_waiting};
+pub(crate) use signals::{Ending, Forwarding, Suspending};
+
+use crate::service::Manager;
+
+/// The process that called this one; 0 where that is not known.
+pub(crate) fn parent_pid() -> u32 {
+    argus_windows::process::parent_pid().unwrap_or(0)
+}
+
+/// Lets another program stand in for this process: it exits as that does. Returns only where that fails.
+pub(crate) fn become_process(command: &mut Command) -> io::Error {
+    stand_in::run(|| command.spawn(), || {})
+}
+
+/// Who starts the services of a user here.
+pub(crate) fn service_manager() -> Option<Manager> {
+    None
+}
