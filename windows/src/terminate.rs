@@ -13,6 +13,10 @@ use crate::handle::{done, owned};
 /// What a process ends with that is terminated, as with `Child::kill`.
 const EXIT_CODE: u32 = 1;
 
+#[expect(
+    unsafe_code,
+    reason = "windows-sys does not have them; they take a handle and nothing else"
+)]
 #[link(name = "ntdll")]
 unsafe extern "system" {
     fn NtSuspendProcess(process: HANDLE) -> NTSTATUS;

@@ -5,7 +5,9 @@
 //!
 //! `pid` prints its pid, `print NAME` a variable, `say TEXT` the text, `note FILE` adds a line with
 //! its pid to a file, `wait` reads standard input to its end, `sleep` sleeps for ten minutes,
-//! `run PROGRAM...` runs another program with the words that follow, and `exit CODE` ends it.
+//! `run PROGRAM...` runs another program with the words that follow, `replace TEXT OTHER` puts
+//! another text in the place of one in the file that is its last argument, as an editor, and `exit
+//! CODE` ends it.
 
 use std::fs::File;
 use std::io::Write;
@@ -34,6 +36,13 @@ fn main() -> ExitCode {
             "run" => {
                 let ended = Command::new(rest).args(&told[at + 1..]).status().expect("it runs");
                 return ExitCode::from(ended.code().map_or(MISUSED, |code| code as u8));
+            }
+            "replace" => {
+                let file = std::env::args().next_back().expect("a file");
+                let (text, other) = rest.split_once(' ').expect("two texts");
+                let edited = std::fs::read_to_string(&file).expect("text").replace(text, other);
+                std::fs::write(&file, edited).expect("own file");
+                return ExitCode::SUCCESS;
             }
             "exit" => return ExitCode::from(rest.parse::<u8>().expect("a code")),
             _ => return ExitCode::from(MISUSED),

@@ -26,6 +26,14 @@ const FILE_SHARE_READ_WRITE: u32 = 1 | 2;
 /// How often a pipe is looked at for what has arrived.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// What leads to who listens at a socket, as `doctor` tells it.
+pub const LISTENER_ADVICE: &str = "Get-Process argusd";
+
+/// How a stopped process goes on, as `doctor` tells it.
+pub fn resume_advice(pid: u32) -> String {
+    format!("let process {pid} go on, or end it: resmon")
+}
+
 /// Now in nanoseconds, on a clock that all processes of the machine share. It is the wall clock,
 /// since the others are too coarse to order what two processes did.
 pub fn now() -> u64 {

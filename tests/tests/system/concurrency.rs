@@ -207,8 +207,8 @@ fn a_registry_that_another_program_has_open_for_a_while_fails_no_commit() {
         for number in 0..3 {
             let held = open_as_others_do(&context.registry());
             std::thread::scope(|scope| {
-                let id = format!("held-{number}");
-                let commit = scope.spawn(|| client.announce(announcement(&id).build()));
+                let announce = announcement(&format!("held-{number}")).build();
+                let commit = scope.spawn(|| client.announce(announce));
                 let released = Instant::now() + HELD;
                 while !commit.is_finished() && Instant::now() < released {
                     std::thread::sleep(Duration::from_millis(5));

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use argus_store::kernel_lock::{SPAWN_LOCK, WRITE_LOCK};
 use argus_store::{Folder, KernelLock};
-use argus_tests::{Altered, OLDER, Run, Stopped, TestContext, ended, kill, until};
+use argus_tests::{
+    Altered, LISTENER_ADVICE, OLDER, Run, Stopped, TestContext, ended, kill, resume_advice, until,
+};
 use interprocess::local_socket::prelude::*;
 use serde_json::{Value, json};
 
@@ -154,7 +156,7 @@ fn a_stopped_daemon_is_named_and_left_alone() {
     for arguments in [&[][..], &["--fix"]] {
         let (codes, findings) = doctor(&context, arguments);
         assert_eq!(codes, ["daemon-hung"]);
-        assert_eq!(help(&findings, "daemon-hung"), format!("kill -CONT {pid}"));
+        assert_eq!(help(&findings, "daemon-hung"), resume_advice(pid));
     }
     drop(stopped);
     assert_eq!(context.daemons(), [pid]);
@@ -175,7 +177,7 @@ fn one_that_accepts_and_says_nothing_and_no_daemon_at_all_are_told_apart() {
     });
     let (codes, findings) = doctor(&context, &["--fix"]);
     assert_eq!(codes, ["daemon-incompatible"]);
-    assert!(help(&findings, "daemon-incompatible").contains("lsof "));
+    assert!(help(&findings, "daemon-incompatible").contains(LISTENER_ADVICE));
     drop(answering);
 }
 

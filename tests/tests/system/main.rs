@@ -11,6 +11,7 @@ mod damage;
 mod directory;
 mod doctor;
 mod document;
+mod edit;
 mod events;
 mod fallback;
 mod files;

@@ -24,6 +24,14 @@ use super::FileStamp;
 /// Names that a folder may have and that not every program expects.
 pub const ODD_FOLDERS: [&str; 4] = ["new\nline \"quoted\"", "Größe 日本", "-dash", "deep/../er"];
 
+/// What leads to who listens at a socket, as `doctor` tells it.
+pub const LISTENER_ADVICE: &str = "lsof ";
+
+/// How a stopped process goes on, as `doctor` tells it.
+pub fn resume_advice(pid: u32) -> String {
+    format!("kill -CONT {pid}")
+}
+
 /// Now in nanoseconds, on a clock that all processes of the machine share.
 pub fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
