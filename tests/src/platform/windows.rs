@@ -18,6 +18,10 @@ pub const ODD_FOLDERS: [&str; 4] = ["a 'quoted' % & ^", "Größe 日本", "-dash
 
 /// What Windows says where all instances of a pipe are taken, for a moment.
 const ERROR_PIPE_BUSY: i32 = 231;
+/// What it says where the other side has closed a pipe in a way of its own.
+const ERROR_PIPE_NOT_CONNECTED: i32 = 233;
+/// What it says of a file that is just being replaced.
+const ERROR_ACCESS_DENIED: i32 = 5;
 /// What it says where somebody else's way of opening a file allows no second one.
 const ERROR_SHARING_VIOLATION: i32 = 32;
 /// Others may read and write a file meanwhile, and not remove it: as programs open files that are
@@ -125,7 +129,13 @@ pub fn open_as_others_do(path: &Path) -> File {
     options.read(true).share_mode(FILE_SHARE_READ_WRITE);
     until("it can be opened", || match options.open(path) {
         // Somebody is just replacing it.
-        Err(error) if error.raw_os_error() == Some(ERROR_SHARING_VIOLATION) => None,
+        Err(error)
+            if [ERROR_SHARING_VIOLATION, ERROR_ACCESS_DENIED]
+                .map(Some)
+                .contains(&error.raw_os_error()) =>
+        {
+            None
+        }
         opened => Some(opened.expect("it is there")),
     })
 }
@@ -180,7 +190,12 @@ impl Read for Connection {
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(_) => return self.pipe.read(into),
                 // Closed by the other side.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+                Err(error)
+                    if error.kind() == io::ErrorKind::BrokenPipe
+                        || error.raw_os_error() == Some(ERROR_PIPE_NOT_CONNECTED) =>
+                {
+                    return Ok(0);
+                }
                 Err(error) => return Err(error),
             }
         }

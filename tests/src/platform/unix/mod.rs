@@ -1,7 +1,11 @@
 //! Unix: signals, inodes, modes, sockets in the file system.
 
 mod connection;
+#[cfg(target_os = "linux")]
+mod proc;
 mod processes;
+#[cfg(not(target_os = "linux"))]
+mod ps;
 mod terminal;
 
 use std::fs::{self, File, Permissions};

@@ -1,11 +1,14 @@
-//! Processes, as `/proc` shows them and as signals reach them.
+//! Processes, and signals to them.
 
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+#[cfg(target_os = "linux")]
+use super::proc::{all, state};
+#[cfg(not(target_os = "linux"))]
+use super::ps::{all, state};
 use crate::wait::until;
 
 /// Sends a signal to a process of this user.
@@ -41,21 +44,10 @@ pub fn own_group(command: &mut Command) -> &mut Command {
     command.process_group(0)
 }
 
-fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(')').next()?.trim_start().chars().next()
-}
-
 /// The processes of this name whose arguments contain `text`.
 pub fn find(name: &str, text: &str) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .filter(|pid| {
-            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let arguments = String::from_utf8_lossy(&arguments).into_owned();
-            let program = arguments.split('\0').next().unwrap_or_default();
-            program.rsplit('/').next() == Some(name) && arguments.contains(text) && !ended(*pid)
-        })
-        .collect()
+    let is_wanted = |(pid, program, arguments): &(u32, String, String)| {
+        program.rsplit('/').next() == Some(name) && arguments.contains(text) && !ended(*pid)
+    };
+    all().into_iter().filter(is_wanted).map(|(pid, ..)| pid).collect()
 }
