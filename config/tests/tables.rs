@@ -21,6 +21,9 @@ enum By {
 }
 use By::{Both, ParserOnly};
 
+#[path = "platform/tables.rs"]
+mod platform;
+
 /// A folder with a registry, a schema and what is none.
 struct Folder {
     folder: TempDir,
@@ -36,8 +39,6 @@ impl Folder {
         write("job.schema.json", r#"{"type":"object","required":["command"]}"#);
         write("broken.schema.json", r#"{"type":"nonsense"}"#);
         write("text.schema.json", "nonsense");
-        #[cfg(unix)]
-        std::os::unix::fs::symlink("registry.json", folder.path().join("link.json")).expect("link");
         Folder { folder }
     }
 
@@ -642,14 +643,6 @@ fn schemas_are_compiled_and_records_that_are_always_there_fit_them() {
         let found = error.to_string();
         assert!(found.contains(&format!("{place}: ")) && found.contains(text), "{yaml}\n{found}");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_link_to_the_file_of_another_is_that_file() {
-    let folder = Folder::new();
-    let error = folder.parse("collections: {jobs: {file: link.json}}").expect_err("a link");
-    assert!(error.to_string().contains("as `watchers` is"), "{error}");
 }
 
 #[test]

@@ -52,6 +52,18 @@ mod tests {
     use super::*;
     use std::process::{Command, Stdio};
 
+    /// Tells a process of a test that it is one.
+    const IS_OTHER: &str = "ARGUS_TEST_IS_OTHER";
+
+    /// Not a test by itself: a process that lives until its standard input is closed.
+    #[test]
+    fn as_another_process() {
+        if std::env::var_os(IS_OTHER).is_some() {
+            let read = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            assert_eq!(read.expect("a pipe"), 0);
+        }
+    }
+
     #[test]
     fn this_process_is_alive_and_another_with_its_pid_is_not() {
         let own = std::process::id();
@@ -69,14 +81,19 @@ mod tests {
 
     #[test]
     fn a_process_is_dead_from_its_end_on_even_while_nobody_has_waited_for_it() {
-        let mut child =
-            Command::new("cat").stdin(Stdio::piped()).spawn().expect("cat can be started");
+        let mut child = Command::new(std::env::current_exe().expect("a test knows its own path"))
+            .args(["--exact", "tests::as_another_process"])
+            .env(IS_OTHER, "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("it can be started");
         let pid = child.id();
         let process = ThisMachine.identify(pid).expect("it runs");
         drop(child.stdin.take());
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while ThisMachine.verdict(pid, Some(&process)) != Verdict::Dead {
-            assert!(std::time::Instant::now() < deadline, "cat did not end");
+            assert!(std::time::Instant::now() < deadline, "it did not end");
             std::thread::yield_now();
         }
         assert_eq!(ThisMachine.identify(pid), None);

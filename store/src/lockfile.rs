@@ -325,11 +325,12 @@ mod tests {
         let path = home.path().join("registry.json.lock");
         let long = format!("{{\"by\":\"argus\",\"x\":\"{}\"}}", "y".repeat(600));
         fs::write(&path, &long).expect("written");
-        let before = fs::metadata(&path).expect("there");
+        let mut open = File::open(&path).expect("there");
         let lockfile = acquire(&path, Duration::ZERO).expect("stale");
-        let after = fs::metadata(&path).expect("there");
-        assert_eq!(platform_inode(&before), platform_inode(&after));
+        let seen = read_content(&mut open).expect("readable");
+        assert_eq!(seen.pid, Some(std::process::id()), "it is the same file");
         assert!(lockfile.is_own());
+        drop(open);
 
         fs::remove_file(&path).expect("stolen");
         fs::write(&path, "").expect("by a thief");
@@ -350,10 +351,5 @@ mod tests {
             assert!(Instant::now() < deadline, "nobody refreshes it");
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    fn platform_inode(meta: &fs::Metadata) -> u64 {
-        use std::os::unix::fs::MetadataExt;
-        meta.ino()
     }
 }

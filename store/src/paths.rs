@@ -162,6 +162,10 @@ fn canonical_parent(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[path = "platform/paths_tests.rs"]
+mod platform_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -170,32 +174,7 @@ mod tests {
         let deep = |name: &str| {
             Paths::new(&PathBuf::from(format!("/{}/{name}.json", "x".repeat(120)))).expect("a path")
         };
-        let short = Paths::new(Path::new("/nowhere/registry.json")).expect("a path");
-        assert_eq!(short.socket(), Path::new("/nowhere/registry.json.d/argusd.sock"));
         assert!(deep("a").socket().as_os_str().len() < 100);
         assert_ne!(deep("a").socket(), deep("b").socket());
-    }
-
-    #[test]
-    fn every_spelling_of_a_path_is_the_same_registry() {
-        let root = tempfile::tempdir().expect("a folder");
-        let root = fs::canonicalize(root.path()).expect("it exists");
-        fs::create_dir(root.join("real")).expect("a folder");
-        std::os::unix::fs::symlink(root.join("real"), root.join("link")).expect("a link");
-        let plain = Paths::new(&root.join("real/registry.json")).expect("a path");
-        for spelling in ["link/registry.json", "real/../link/./registry.json"] {
-            assert_eq!(Paths::new(&root.join(spelling)).expect("a path"), plain, "{spelling}");
-        }
-        std::os::unix::fs::symlink("real/registry.json", root.join("file")).expect("a link");
-        assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
-        std::os::unix::fs::symlink("file", root.join("second")).expect("a link");
-        assert_eq!(Paths::new(&root.join("second")).expect("a path"), plain);
-        fs::write(plain.registry(), "{}").expect("written");
-        assert_eq!(Paths::new(&root.join("file")).expect("a path"), plain);
-
-        let absent = Paths::new(&root.join("link/a/b/registry.json")).expect("a path");
-        assert_eq!(absent.registry(), root.join("real/a/b/registry.json"));
-        assert_eq!(absent.folder(), root.join("real/a/b/registry.json.d"));
-        assert!(Paths::new(Path::new("/")).is_err());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,6 +10,9 @@ use argus_proto::Code;
 use argus_proto::limits::FILE_BYTES_MAX;
 use argus_store::atomic::{self, Mode};
 use argus_store::{Committed, Lock, LockOptions, StoreError, StoreResult, update};
+
+#[path = "platform/plain_files.rs"]
+mod platform;
 
 /// What a process of a test is to do, and on which file.
 const TASK: &str = "ARGUS_TEST_TASK";
@@ -72,10 +74,6 @@ fn try_lock(file: &Path) -> StoreResult<Lock> {
     Lock::acquire(file, LockOptions { wait: Duration::ZERO, ..LockOptions::default() })
 }
 
-fn mode_of(path: &Path) -> u32 {
-    fs::metadata(path).expect("there").permissions().mode() & 0o777
-}
-
 fn names_in(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("readable").file_name();
     let names = fs::read_dir(folder).expect("there").map(name);
@@ -101,27 +99,6 @@ fn processes_that_count_together_lose_no_count() {
     let counted = fs::read_to_string(&file).expect("written");
     assert_eq!(counted, ((PROCESSES + 2) * TIMES).to_string());
     assert_eq!(names_in(home.path()), ["count", "count.d"], "nothing is left behind");
-}
-
-#[test]
-fn a_file_is_its_owners_unless_it_was_opened_or_is_told_otherwise() {
-    let home = tempfile::tempdir().expect("a folder");
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("own folder");
-    let file = home.path().join("file");
-    let rows = [
-        (Mode::Kept, 0o600),
-        (Mode::Set(0o644), 0o644),
-        (Mode::Kept, 0o644),
-        (Mode::Set(0o600), 0o600),
-    ];
-    for (mode, expected) in rows {
-        atomic::replace(&file, b"alone", mode).expect("own folder");
-        assert_eq!(mode_of(&file), expected, "{mode:?}");
-        update(&file, mode, |_| Some(b"under the lock".to_vec())).expect("free");
-        assert_eq!(mode_of(&file), expected, "{mode:?}");
-    }
-    assert_eq!(mode_of(home.path()), 0o755);
-    assert_eq!(mode_of(&home.path().join("file.d")), 0o700);
 }
 
 #[test]
@@ -165,27 +142,6 @@ fn a_process_killed_at_any_time_leaves_a_whole_file_and_no_debris() {
         drop(Lock::acquire(&file, LockOptions::default()).expect("nobody holds it"));
         assert!(names_in(home.path()).iter().all(|name| name == "file" || name == "file.d"));
     }
-}
-
-#[test]
-fn a_link_is_followed_and_stays() {
-    let home = tempfile::tempdir().expect("a folder");
-    let (real, link) = (home.path().join("real"), home.path().join("link"));
-    fs::create_dir(&real).expect("own folder");
-    symlink("real/file", &link).expect("own folder");
-    for content in ["alone", "under the lock"] {
-        if content == "alone" {
-            atomic::replace(&link, content.as_bytes(), Mode::Kept).expect("own folder");
-        } else {
-            update(&link, Mode::Kept, |_| Some(content.into())).expect("free");
-        }
-        assert!(link.symlink_metadata().expect("there").is_symlink());
-        assert_eq!(fs::read_to_string(real.join("file")).expect("written"), content);
-    }
-    assert_eq!(names_in(&real), ["file", "file.d"], "the locks are those of the file");
-    let lock = Lock::acquire(&link, LockOptions::default()).expect("free");
-    try_lock(&real.join("file")).expect_err("they are the same");
-    assert!(lock.is_own());
 }
 
 #[test]

@@ -12,6 +12,9 @@ use argus_proto::document::Document;
 use argus_store::lockfile::StaleAfter;
 use argus_store::{Committed, Paths, RegistryFile, Source, Transaction};
 
+#[path = "platform/record_files.rs"]
+mod platform;
+
 const WAIT: Duration = Duration::from_millis(50);
 
 struct Home {
@@ -267,21 +270,17 @@ fn a_file_that_somebody_puts_into_the_folder_is_a_record() {
 #[test]
 fn what_was_removed_stays_removed_whatever_became_of_the_last_good_copy() {
     type Spoil = fn(&Home);
-    let spoils: [Spoil; 4] = [
+    let spoils: [Spoil; 3] = [
         |home| fs::remove_file(home.paths.last_good()).expect("there"),
         |home| {
             let older = r#"{"version":1,"updatedAt":1,"jobs":{"a":1}}"#;
             fs::remove_file(home.paths.last_good()).expect("there");
             fs::write(home.paths.last_good(), older).expect("written");
         },
-        // A second name, as some backups give it, and another mode are no change of what is in it.
+        // A second name, as some backups give it, is no change of what is in it.
         |home| {
             let backup = home.folder.path().join("backup.json");
             fs::hard_link(home.paths.registry(), backup).expect("linked");
-        },
-        |home| {
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o640);
-            fs::set_permissions(home.paths.registry(), mode).expect("own file");
         },
     ];
     for (number, spoil) in spoils.iter().enumerate() {
@@ -311,35 +310,6 @@ fn what_stands_beside_the_records_outlasts_damage_in_memory() {
     set(&mut file, true, &[("c", Some("1"))]);
     assert!(fs::read_to_string(home.paths.registry()).expect("there").contains("kept"));
     assert_eq!(home.found(), expected(&[("a", "1"), ("b", "1"), ("c", "1")]));
-}
-
-/// Seen to fail with each of them as the reason to refuse all others.
-#[test]
-fn what_is_no_file_is_no_record_and_no_reason_to_refuse_the_others() {
-    let home = home();
-    let mut file = home.file();
-    set(&mut file, true, &[("a", Some("1")), ("linked", Some("1"))]);
-    let elsewhere = home.folder.path().join("elsewhere.json");
-    fs::rename(home.record_file("linked.json"), &elsewhere).expect("renamed");
-    std::os::unix::fs::symlink(&elsewhere, home.record_file("linked.json")).expect("linked");
-    std::os::unix::fs::symlink("loop.json", home.record_file("loop.json")).expect("linked");
-    std::os::unix::fs::symlink("nowhere", home.record_file("dangling.json")).expect("linked");
-    std::os::unix::fs::symlink("/dev/zero", home.record_file("endless.json")).expect("linked");
-    fs::create_dir(home.record_file("folder.json")).expect("made");
-    let made = std::process::Command::new("mkfifo").arg(home.record_file("fifo.json")).status();
-    assert!(made.expect("mkfifo is installed").success());
-    assert_eq!(home.found(), expected(&[("a", "1"), ("linked", "1")]));
-
-    // It is the link that is replaced, and not what it leads to.
-    set(&mut file, true, &[("linked", Some("2")), ("fifo", Some("2")), ("loop", Some("2"))]);
-    assert_eq!(fs::read_to_string(elsewhere).expect("there"), "1\n");
-    let now = expected(&[("a", "1"), ("fifo", "2"), ("linked", "2"), ("loop", "2")]);
-    assert_eq!((home.found(), home.shown()), (now.clone(), now));
-    // That one cannot be written is told, and nothing is changed by it.
-    let mut change = Set { records: &[("folder", Some("2"))], is_shown: true };
-    let error = file.update(WAIT, &mut change).expect_err("a folder is in its place");
-    assert_eq!(error.code(), argus_proto::Code::Io, "{error}");
-    assert_eq!(home.found(), home.shown());
 }
 
 #[test]

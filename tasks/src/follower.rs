@@ -117,6 +117,6 @@ pub(crate) fn shown(folder: &Path) -> PathBuf {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 #[path = "follower_tests.rs"]
 mod tests;

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,9 @@ use serde_json::Value;
 use super::*;
 use crate::catalog::TaskChange;
 use crate::sink::Undelivered;
+
+#[path = "platform/follower_tests.rs"]
+mod platform;
 
 const WAIT: Duration = Duration::from_secs(20);
 const SCRIPT: &str = "export const run = () => 1";
@@ -255,24 +257,6 @@ fn ignored_files_are_nobodys() {
 }
 
 #[test]
-fn a_link_that_leaves_is_refused_and_told() {
-    let home = Home::new();
-    home.task("a", "a", "1.0.0");
-    fs::write(home.folder.path().join("secret"), "1").expect("written");
-    let follower = home.follow();
-    std::os::unix::fs::symlink("../../secret", home.path("a/x.js")).expect("linked");
-    home.is("s/a", "status", "invalid");
-    synced(&follower).expect("synced");
-    let errors = follower.status().errors;
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    assert_eq!(errors[0].code, "SYMLINK_ESCAPES");
-    assert_eq!(errors[0].path, home.path("a/x.js").display().to_string());
-    fs::remove_file(home.path("a/x.js")).expect("removed");
-    home.is("s/a", "status", "valid");
-    until("it is not told any more", || follower.status().errors.is_empty());
-}
-
-#[test]
 fn a_name_that_is_taken_is_told_and_passes_on() {
     let home = Home::new();
     home.task("a", "n", "1.0.0");
@@ -288,60 +272,28 @@ fn a_name_that_is_taken_is_told_and_passes_on() {
     assert_eq!(home.registry.records().len(), 2);
 }
 
-#[test]
-fn what_may_not_be_read_is_told_once_and_tried_again() {
-    // Root may read everything. As another user it is shown with whole programs, in `tests/faults/users.rs`.
-    if rustix::process::geteuid().is_root() {
-        return;
-    }
-    let home = Home::new();
-    home.task("a", "a", "1.0.0");
-    home.task("b", "b", "1.0.0");
-    home.task("closed/c", "c", "1.0.0");
-    drop(home.follow());
-    let mode = |path: &str, mode| {
-        fs::set_permissions(home.path(path), fs::Permissions::from_mode(mode)).expect("set");
-    };
-    mode("closed", 0);
-    mode("a/main.js", 0);
-    let follower = home.follow();
-    home.is("s/a", "status", "invalid");
-    assert!(home.registry.records().contains_key("s/c"), "nothing is known of it");
-    until("it is told", || follower.status().errors.len() == 2);
-    let errors = follower.status().errors;
-    let codes: Vec<_> = errors.iter().map(|error| error.code.as_str()).collect();
-    assert_eq!(codes, ["UNREADABLE", "UNREADABLE"], "{errors:?}");
-    assert!(follower.status().metrics.failures >= 3);
-    mode("closed", 0o700);
-    mode("a/main.js", 0o600);
-    home.is("s/a", "status", "valid");
-}
-
 fn no_watch(_root: &Path, _tell: crate::watch::Tell) -> Result<Watch, String> {
     Err("no watches are left".to_owned())
 }
 
-fn two_watches(root: &Path, tell: crate::watch::Tell) -> Result<Watch, String> {
-    Watch::limited(root, tell, 2)
+/// A source whose folder cannot be watched is followed all the same.
+fn is_polled_because(establish: Establish, reason: &str) {
+    let home = Home::new();
+    home.task("a", "a", "1.0.0");
+    home.task("b", "b", "1.0.0");
+    let follower = home.follow_with(establish);
+    home.is("s/a", "version", "1.0.0");
+    until("it is polled", || follower.status().watching == Watching::Polling);
+    assert!(follower.status().why_polling.expect("a reason").contains(reason));
+    home.task("a", "a", "1.0.1");
+    home.is("s/a", "version", "1.0.1");
+    fs::remove_dir_all(home.path("b")).expect("removed");
+    until("b is gone", || home.registry.records().len() == 1);
 }
 
 #[test]
 fn where_the_system_does_not_watch_the_folder_is_polled() {
-    let rows: [(Establish, &str); 2] =
-        [(no_watch, "no watches are left"), (two_watches, "max_user_watches")];
-    for (establish, reason) in rows {
-        let home = Home::new();
-        home.task("a", "a", "1.0.0");
-        home.task("b", "b", "1.0.0");
-        let follower = home.follow_with(establish);
-        home.is("s/a", "version", "1.0.0");
-        until("it is polled", || follower.status().watching == Watching::Polling);
-        assert!(follower.status().why_polling.expect("a reason").contains(reason));
-        home.task("a", "a", "1.0.1");
-        home.is("s/a", "version", "1.0.1");
-        fs::remove_dir_all(home.path("b")).expect("removed");
-        until("b is gone", || home.registry.records().len() == 1);
-    }
+    is_polled_because(no_watch, "no watches are left");
 }
 
 #[test]

@@ -446,6 +446,6 @@ fn below<'p>(relative: &'p str, task: &str) -> &'p str {
     rest.strip_prefix('/').unwrap_or(rest)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 #[path = "walk_tests.rs"]
 mod tests;

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Output, Stdio};
 
 use argus_client::{Mode, Options, blocking};
 use argus_store::Paths;
-use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::executables::executables;
-use crate::processes::{ended, find, signal_process};
+use crate::OWNER;
+use crate::executables::{executables, helper};
+use crate::platform::{ended, find, has_listener, kill, memory_folder};
 use crate::rpc::Rpc;
 use crate::wait::until;
 
@@ -75,14 +75,14 @@ impl TestContext {
 
     /// An empty home in memory: for thousands of changes whose races matter, and not the disk.
     pub fn in_memory() -> Self {
-        TestContext::within(Path::new("/dev/shm"))
+        TestContext::within(&memory_folder())
     }
 
     /// An empty home in a folder.
     pub fn within(root: &Path) -> Self {
         executables();
         // Canonical, so that the paths that programs print are the ones that tests expect.
-        let root = std::fs::canonicalize(root).expect("there is a folder for it");
+        let root = dunce::canonicalize(root).expect("there is a folder for it");
         let home = tempfile::Builder::new().prefix("argus-test-").tempdir_in(root);
         TestContext { home: home.expect("a folder can be made") }
     }
@@ -117,7 +117,8 @@ impl TestContext {
                 command.env_remove(name);
             }
         }
-        command.env("HOME", self.home()).env("ARGUS_HOME", self.home());
+        command.env("HOME", self.home()).env("USERPROFILE", self.home());
+        command.env("ARGUS_HOME", self.home()).env(OWNER, std::process::id().to_string());
         command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
         command.current_dir(self.home()).stdin(Stdio::null());
     }
@@ -160,6 +161,11 @@ impl TestContext {
         Rpc::connect(&self.paths().socket())
     }
 
+    /// Whether a daemon can be connected to.
+    pub fn is_served(&self) -> bool {
+        has_listener(&self.paths().socket())
+    }
+
     /// Starts the daemon and gives its pid.
     pub fn start_daemon(&self) -> u32 {
         let report = self.argus(&["--json", "daemon", "start"]).data();
@@ -197,7 +203,8 @@ impl TestContext {
 
     /// A process that does nothing until it is killed: somebody to announce.
     pub fn bystander(&self) -> Bystander {
-        let child = Command::new("cat").stdin(Stdio::piped()).spawn().expect("cat can be run");
+        let mut command = Command::new(helper("idler"));
+        let child = command.arg("wait").stdin(Stdio::piped()).spawn().expect("it can be run");
         Bystander(child)
     }
 }
@@ -207,7 +214,7 @@ impl Drop for TestContext {
         // A daemon that is just being started shows up only after a moment; its folder is gone
         // then, so it ends by itself.
         for pid in find("argusd", &self.home().to_string_lossy()) {
-            signal_process(pid, Signal::KILL);
+            kill(pid);
             until("a killed daemon ends", || ended(pid).then_some(()));
         }
     }

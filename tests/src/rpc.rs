@@ -1,25 +1,24 @@
 //! A JSON-RPC peer as anyone might write it: a socket and lines.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::platform::Connection;
 use crate::wait::DEADLINE;
 
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Rpc {
-    reader: BufReader<UnixStream>,
+    pub(crate) reader: BufReader<Connection>,
     next_id: u64,
 }
 
 impl Rpc {
     /// Connects.
     pub fn connect(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).expect("the daemon listens");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
+        let stream = Connection::open(socket, DEADLINE).expect("the daemon listens");
         Rpc { reader: BufReader::new(stream), next_id: 1 }
     }
 
@@ -61,10 +60,5 @@ impl Rpc {
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => None,
             Err(error) => panic!("no answer: {error}"),
         }
-    }
-
-    /// Says that nothing more will be sent; answers still arrive.
-    pub fn finish_sending(&mut self) {
-        let _ = self.reader.get_mut().shutdown(std::net::Shutdown::Write);
     }
 }

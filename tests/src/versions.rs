@@ -1,13 +1,14 @@
 //! argus in another version.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::env::consts::EXE_SUFFIX;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::context::{Run, TestContext};
 use crate::executables::executables;
+use crate::platform::set_mode;
 use crate::wait::until;
 
 /// The same programs with something else where a text stood, in a folder of their own: another
@@ -26,8 +27,7 @@ impl Altered {
             }
             let path = folder.path().join(program.file_name().expect("a file"));
             std::fs::write(&path, bytes).expect("room for it");
-            let executable = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(&path, executable).expect("own file");
+            set_mode(&path, 0o755);
             // Whatever another thread starts in this moment has the file open for writing until
             // it is another program, and so long this one cannot be run.
             until("it can be run", || Command::new(&path).arg("--version").output().ok());
@@ -38,7 +38,7 @@ impl Altered {
     /// Both programs in an older version.
     pub fn older() -> Self {
         let older = Altered::new(&[(env!("CARGO_PKG_VERSION"), OLDER)]);
-        let printed = Command::new(older.folder().join("argusd")).arg("--version").output();
+        let printed = Command::new(older.argusd()).arg("--version").output();
         let printed = printed.expect("it runs").stdout;
         assert_eq!(String::from_utf8_lossy(&printed), format!("argusd {OLDER}\n"));
         older
@@ -49,9 +49,18 @@ impl Altered {
         self.0.path()
     }
 
+    /// The daemon.
+    pub fn argusd(&self) -> PathBuf {
+        self.program("argusd")
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.folder().join(format!("{name}{EXE_SUFFIX}"))
+    }
+
     /// Runs this version of `argus` to its end.
     pub fn argus(&self, context: &TestContext, arguments: &[&str]) -> Run {
-        let mut command = Command::new(self.folder().join("argus"));
+        let mut command = Command::new(self.program("argus"));
         context.prepare(&mut command);
         command.args(arguments).output().expect("it runs").into()
     }

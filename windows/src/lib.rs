@@ -5,10 +5,13 @@
 #![cfg(windows)]
 
 pub mod changes;
+pub mod command_lines;
 pub mod file;
 pub mod handle;
 pub mod job;
 pub mod pipe;
+pub mod pipe_peek;
 pub mod process;
 pub mod security;
 pub mod start;
+pub mod terminate;

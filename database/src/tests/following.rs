@@ -1,6 +1,7 @@
 //! Every change is there, once, in its order, with its reason.
 
-use super::{TestContext, flush, mode, wait_for};
+use super::platform::is_private;
+use super::{TestContext, flush, wait_for};
 use crate::follower::{Follower, now_ms};
 use crate::history::History;
 use crate::queue::{QUEUE_CHANGES_MAX, Queue};
@@ -24,8 +25,8 @@ fn changes_are_written_in_their_order_and_told_by_a_wake_alone() {
     assert_eq!(test.what(), expected.map(|what| format!("watchers/{what}")));
     let cursors: Vec<_> = test.told().into_iter().map(|told| told.cursor).collect();
     assert_eq!(cursors, ["e1:1", "e1:2", "e1:3", "e1:4"]);
-    assert_eq!(mode(&test.path()), 0o600);
-    assert_eq!(mode(&test.home.path().join("argus.db-wal")), 0o600);
+    assert!(is_private(&test.path()));
+    assert!(is_private(&test.home.path().join("argus.db-wal")));
     database.stop();
     assert!(!test.home.path().join("argus.db-wal").exists());
 }

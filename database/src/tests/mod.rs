@@ -3,12 +3,13 @@
 mod following;
 mod memory;
 mod outages;
+mod platform;
 mod property;
 mod reading;
 mod secrets;
 mod tasks;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use argus_config::OnConflict;
@@ -109,9 +110,4 @@ fn wait_for(database: &Database, what: &str, is_so: impl Fn(&Status) -> bool) ->
         assert!(began.elapsed() < DEADLINE, "not {what}: {status:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).expect("there").permissions().mode() & 0o777
 }

@@ -1,11 +1,13 @@
 //! Whatever becomes of the file: the registry is not held up, and the file catches up.
 
 use std::fs;
+use std::io::Write;
 use std::time::Duration;
 
 use argus_proto::error::Code;
 
-use super::{TestContext, flush, mode, wait_for};
+use super::platform::is_private;
+use super::{TestContext, flush, wait_for};
 use crate::follower::Follower;
 use crate::schema::{APPLICATION_ID, VERSION};
 use crate::status::Activity;
@@ -114,7 +116,7 @@ fn garbage_is_set_aside_whole_and_a_new_file_is_filled() {
     let kept = test.quarantined();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(fs::read(&kept[0]).expect("kept"), garbage);
-    assert_eq!(super::mode(&kept[0]), 0o600);
+    assert!(is_private(&kept[0]));
     assert_eq!(database.status().set_aside, 1);
     assert_eq!(database.status().last_error.expect("told").code, Code::Corrupt);
 }
@@ -135,11 +137,10 @@ fn damage_while_it_is_in_use_is_set_aside_and_nothing_known_is_lost() {
     for byte in bytes.iter_mut().skip(100) {
         *byte = 0xA5;
     }
-    use std::os::unix::fs::FileExt;
     fs::OpenOptions::new()
         .write(true)
         .open(test.path())
-        .and_then(|file| file.write_all_at(&bytes, 0))
+        .and_then(|mut file| file.write_all(&bytes))
         .expect("there");
     test.registry.put("watchers", "after", "1");
     flush(&database).expect("a new one");
@@ -294,46 +295,4 @@ fn a_file_that_is_replaced_with_its_journal_keeps_that() {
     };
     assert_eq!(names, ["there"]);
     assert!(test.quarantined().is_empty());
-}
-
-#[test]
-fn a_link_is_followed_and_the_file_behind_it_set_aside() {
-    let test = TestContext::new();
-    let behind = test.home.path().join("elsewhere.db");
-    fs::write(&behind, b"no database".repeat(100)).expect("own folder");
-    std::os::unix::fs::symlink(&behind, test.path()).expect("own folder");
-    test.registry.put("watchers", "a", "1");
-    let database = test.start();
-    flush(&database).expect("a new one");
-    assert_eq!(test.quarantined().len(), 1);
-    assert!(test.path().symlink_metadata().expect("there").is_symlink());
-    assert_eq!(super::mode(&behind), 0o600);
-    assert_eq!(test.what(), ["watchers/a added put"]);
-    database.stop();
-    let history = crate::history::History::open(&test.path()).expect("ours").expect("there");
-    assert!(history.last("watchers", "a").expect("ours").is_some());
-}
-
-/// SQLite gives a journal the mode that the file had when it was made; one that a read-only file left
-/// would keep the database from being written for ever.
-#[test]
-fn a_file_that_was_opened_to_others_is_closed_and_its_journal_with_it() {
-    use std::os::unix::fs::PermissionsExt;
-
-    let test = TestContext::new();
-    let database = test.start();
-    flush(&database).expect("writable");
-    // Somebody else has it open, so that the journal stays.
-    let other = test.other();
-    other.execute_batch("BEGIN; SELECT count(*) FROM changes").expect("readable");
-    database.stop();
-    let journal = test.home.path().join("argus.db-wal");
-    for (path, mode) in [(test.path(), 0o666), (journal.clone(), 0o444)] {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("own file");
-    }
-    let database = test.start();
-    flush(&database).expect("writable");
-    assert_eq!((mode(&test.path()), mode(&journal)), (0o600, 0o600));
-    drop(other);
-    database.stop();
 }

@@ -2,7 +2,6 @@
 //! when nobody looks into it.
 
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use argus_proto::Request;
@@ -12,6 +11,7 @@ use argus_proto::wire::PREAMBLE;
 use argus_proto::wire::binary::{
     ClientMessage, ServerMessage, decode_answer, encode_request, frame,
 };
+use argus_tests::{Connection as Stream, DEADLINE};
 
 /// An error is smaller than this, and the listing of the smallest registry larger.
 const ERROR_BYTES_MAX: usize = 1024;
@@ -19,7 +19,7 @@ const ERROR_BYTES_MAX: usize = 1024;
 /// A connection to the daemon.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: UnixStream,
+    stream: Stream,
     payload: Vec<u8>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct FrameBytes {
 impl Connection {
     /// Connects, in the encoding of the Rust client.
     pub(crate) fn open(socket: &Path) -> Self {
-        let mut stream = UnixStream::connect(socket).expect("the daemon listens");
+        let mut stream = Stream::open(socket, DEADLINE).expect("the daemon listens");
         stream.write_all(&PREAMBLE).expect("the daemon reads");
         Connection { stream, payload: Vec::new() }
     }

@@ -2,11 +2,13 @@
 //! nothing else. It blocks in a thread for each connection: the fewest system calls there can be.
 
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use argus_tests::{TestContext, until};
+use argus_store::{Folder, Paths};
+use argus_tests::{Connection, DEADLINE, TestContext, until};
+use interprocess::local_socket::prelude::*;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, Stream};
 
 use crate::connection::FrameBytes;
 
@@ -23,7 +25,10 @@ pub(crate) struct Echo {
 impl Echo {
     /// Starts it.
     pub(crate) fn start(context: &TestContext) -> Self {
-        let socket = context.home().join("echo.sock");
+        // Where a daemon of that registry would listen.
+        let paths = Paths::new(&context.home().join("echo.json")).expect("a path");
+        Folder::create(&paths).expect("own folder");
+        let socket = paths.socket();
         let executable = std::env::current_exe().expect("a program knows its own path");
         let process = Command::new(executable)
             .arg(ROLE)
@@ -31,7 +36,7 @@ impl Echo {
             .stdin(Stdio::null())
             .spawn()
             .expect("this program can be run again");
-        until("the echo listens", || UnixStream::connect(&socket).ok());
+        until("the echo listens", || Connection::open(&socket, DEADLINE).ok());
         Echo { process, socket }
     }
 
@@ -49,8 +54,8 @@ impl Drop for Echo {
 }
 
 /// Connects, and says how large the frames will be.
-pub(crate) fn connect(socket: &Path, frame_bytes: FrameBytes) -> UnixStream {
-    let mut stream = UnixStream::connect(socket).expect("the echo listens");
+pub(crate) fn connect(socket: &Path, frame_bytes: FrameBytes) -> Connection {
+    let mut stream = Connection::open(socket, DEADLINE).expect("the echo listens");
     for bytes in [frame_bytes.request, frame_bytes.answer] {
         stream.write_all(&(bytes as u64).to_be_bytes()).expect("the echo reads");
     }
@@ -59,7 +64,9 @@ pub(crate) fn connect(socket: &Path, frame_bytes: FrameBytes) -> UnixStream {
 
 /// The process itself: serves until it is killed.
 pub(crate) fn run(socket: &Path) {
-    let listener = UnixListener::bind(socket).expect("nobody else listens there");
+    let name = socket.to_fs_name::<GenericFilePath>().expect("a name");
+    let listener = ListenerOptions::new().name(name).create_sync();
+    let listener = listener.expect("nobody else listens there");
     for stream in listener.incoming() {
         let stream = stream.expect("a connection is taken");
         std::thread::spawn(move || {
@@ -69,7 +76,7 @@ pub(crate) fn run(socket: &Path) {
     }
 }
 
-fn answer(mut stream: UnixStream) -> std::io::Result<()> {
+fn answer(mut stream: Stream) -> std::io::Result<()> {
     let mut request = vec![0; read_length(&mut stream)?];
     let answer = vec![b'x'; read_length(&mut stream)?];
     loop {
@@ -78,7 +85,7 @@ fn answer(mut stream: UnixStream) -> std::io::Result<()> {
     }
 }
 
-fn read_length(stream: &mut UnixStream) -> std::io::Result<usize> {
+fn read_length(stream: &mut Stream) -> std::io::Result<usize> {
     let mut length = [0; 8];
     stream.read_exact(&mut length)?;
     Ok(u64::from_be_bytes(length) as usize)

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use argus_tests::TestContext;
+use argus_tests::{TestContext, empty_program};
 
 use crate::aim::{self, Aim};
 use crate::plan::Plan;
@@ -57,7 +57,7 @@ struct Pair {
 
 impl Pair {
     fn measure(&mut self, program: Command) {
-        self.empty.append(start(Command::new("true")));
+        self.empty.append(start(empty_program()));
         self.program.append(start(program));
     }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use argus_client::method::{Heartbeat, Remove};
 use argus_client::{Code, Error, Mode, Options, Way as Route, announcement, blocking};
 use argus_tests::history::{Action, Diary, Outcome, Seen, Value, Way, now};
+use argus_tests::owner;
 use serde_json::Value as Json;
 
 /// How many records there are at a time.
@@ -104,11 +105,6 @@ impl Client {
             Client::Listings => list(id),
         }
     }
-}
-
-/// Whose the records are: a process that outlives this one, since what belongs to a dead one goes.
-fn owner() -> u32 {
-    std::os::unix::process::parent_id()
 }
 
 fn ask(client: &blocking::Client, id: &str, action: Action) -> Result<Seen, Error> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use argus_client::method::{Heartbeat, Remove};
 use argus_client::{Code, Error, Options, announcement, blocking};
+use argus_tests::owner;
 
 /// How long one change may be tried again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,11 +34,6 @@ fn main() {
         weather(&client, &format!("{name}-{round}"), round, &mut tally);
     }
     println!("{}", tally.to_json());
-}
-
-/// Whose the records are: a process that outlives this one, since what belongs to a dead one goes.
-fn owner() -> u32 {
-    std::os::unix::process::parent_id()
 }
 
 /// One round: every record but each third is removed again.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 
 use argus_client::{Code, Mode, announcement};
 use argus_store::Folder;
-use argus_tests::{Stopped, TestContext, until};
+use argus_tests::{Stopped, TestContext, symlink_folder, until};
 
 #[test]
 fn every_code_is_raised_with_its_exit_code() {
@@ -19,6 +18,7 @@ fn every_code_is_raised_with_its_exit_code() {
         raised.insert(code.name());
     };
 
+    let mut is_linkless = false;
     let context = TestContext::new();
     let other = context.bystander();
     let pid = other.pid().to_string();
@@ -51,8 +51,11 @@ fn every_code_is_raised_with_its_exit_code() {
     expect(&context, Code::UnsupportedVersion, &["--direct", "announce", "--id", "x"]);
 
     let context = TestContext::new();
-    symlink("/", context.paths().folder()).expect("a link");
-    expect(&context, Code::Permission, &["announce", "--id", "x"]);
+    if symlink_folder(context.home(), &context.paths().folder()) {
+        expect(&context, Code::Permission, &["announce", "--id", "x"]);
+    } else {
+        is_linkless = true;
+    }
 
     let context = TestContext::new();
     fs::create_dir(context.registry()).expect("own folder");
@@ -80,7 +83,10 @@ fn every_code_is_raised_with_its_exit_code() {
             raised.insert(known(&answer["error"]["data"]["code"]));
         }
     }
-    let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let mut all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    if is_linkless {
+        all.remove(Code::Permission.name());
+    }
     assert_eq!(raised, all);
 }
 

@@ -1,14 +1,13 @@
 //! Several collections beside one registry: one daemon, and files that have nothing to do with each other.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use argus_client::method::{List, Patch, Put, Remove, Subscribe};
 use argus_client::{Code, Mode, Options, Reason, blocking};
 use argus_proto::json::JsonText;
-use argus_tests::{Lines, TestContext, until};
+use argus_tests::{Lines, TestContext, mode_of, own_pid, set_mode, until};
 use serde_json::{Value, json};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
@@ -91,10 +90,9 @@ fn what_stands_beside_the_accounts_is_kept() {
         fs::write(file(&context, "accounts.json"), written.to_string()).expect("own file");
 
         let path = file(&context, "accounts.json");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("own file");
+        set_mode(&path, 0o644);
         put(&accounts, "home", json!({ "createdAt": "2026-01-02" })).expect("served");
-        let mode = fs::metadata(&path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "it is closed to others");
+        assert!(matches!(mode_of(&path), None | Some(0o600)), "it is closed to others");
         let written = document(&context, "accounts.json");
         assert_eq!(written["autoSwitch"]["enabled"], true, "not reverted by who changed another");
         assert_eq!(written["activeAccountName"], "work");
@@ -109,7 +107,7 @@ fn a_broken_file_does_not_harm_the_others_and_is_kept() {
     let machines = client(&context, Mode::DaemonOnly, "machines");
     put(&machines, "box", ssh("box.lan")).expect("served");
     fs::write(file(&context, "machines.json"), "garbage").expect("own file");
-    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", "1"]).code, 0);
+    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", own_pid()]).code, 0);
     until("it is mended from memory", || {
         let text = fs::read_to_string(file(&context, "machines.json")).ok()?;
         text.contains("box.lan").then_some(())
@@ -129,7 +127,7 @@ fn each_has_its_events_and_its_own_kind_of_records() {
     let mut events = machines.subscribe(Subscribe::default());
     let first = events.next_event().expect("what is there").records.expect("a resync");
     assert_eq!(first.len(), 1);
-    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", "1"]).code, 0);
+    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", own_pid()]).code, 0);
     put(&client(&context, Mode::Direct, "machines"), "box", ssh("box.lan")).expect("served");
     let event = events.next_event().expect("it goes on");
     assert_eq!((event.id.as_deref(), event.reason), (Some("box"), Some(Reason::External)));
@@ -231,7 +229,7 @@ fn an_account_that_comes_and_goes_leaves_the_file_as_authmux_had_laid_it_out() {
         });
         let theirs = serde_json::to_string_pretty(&theirs).expect("a value is text") + "\n";
         fs::write(&path, &theirs).expect("own file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("own file");
+        set_mode(&path, 0o600);
         let accounts = client(&context, mode, "accounts");
         if mode == Mode::DaemonOnly {
             context.start_daemon();
@@ -240,7 +238,6 @@ fn an_account_that_comes_and_goes_leaves_the_file_as_authmux_had_laid_it_out() {
         assert_eq!(ids(&accounts), ["work", "home"]);
         assert!(remove(&accounts, "home").expect("served"));
         assert_eq!(fs::read_to_string(&path).expect("there"), theirs, "{mode:?}");
-        let permissions = fs::metadata(&path).expect("there").permissions();
-        assert_eq!(permissions.mode() & 0o777, 0o600);
+        assert!(matches!(mode_of(&path), None | Some(0o600)));
     }
 }

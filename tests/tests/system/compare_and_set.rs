@@ -5,13 +5,13 @@ use std::process::{Child, Command, Stdio};
 use argus_client::method::{Patch, Put, Remove};
 use argus_client::{Code, Mode};
 use argus_proto::json::JsonText;
-use argus_tests::{OldProgram, TestContext, executables};
+use argus_tests::{OldProgram, TestContext, executables, helper};
 use serde_json::{Value, json};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
 
 fn record(port: u16) -> JsonText {
-    JsonText::from_value(&json!({ "host": "127.0.0.1", "port": port, "pid": 1 }))
+    JsonText::from_value(&json!({ "host": "127.0.0.1", "port": port, "pid": std::process::id() }))
 }
 
 /// Seen to fail with an etag that is looked at before the lock is had.
@@ -22,11 +22,12 @@ fn thirty_two_processes_that_count_together_lose_no_count() {
     let context = TestContext::in_memory();
     context.start_daemon();
     let client = context.client(Mode::DaemonOnly);
-    let start = json!({ "host": "127.0.0.1", "port": 1, "pid": 1, "sum": 0, "by": {} });
+    let start =
+        json!({ "host": "127.0.0.1", "port": 1, "pid": std::process::id(), "sum": 0, "by": {} });
     client.put(Put::new("counter", JsonText::from_value(&start))).expect("served");
     let children: Vec<Child> = (0..PROCESSES)
         .map(|number| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_counter"));
+            let mut command = Command::new(helper("counter"));
             context.prepare(&mut command);
             command.env("ARGUSD", &executables().argusd).stdout(Stdio::null());
             let mode = ["daemon", "direct", "auto"][number % 3];
@@ -128,9 +129,9 @@ fn what_cannot_be_such_a_record_is_refused_with_its_place() {
         let client = context.client(mode);
         let rows = [
             (json!([]), ""),
-            (json!({ "id": "other", "host": "h", "port": 1, "pid": 1 }), "id"),
+            (json!({ "id": "other", "host": "h", "port": 1, "pid": std::process::id() }), "id"),
             (json!({ "host": "h", "port": 1 }), "pid"),
-            (json!({ "host": "h", "port": 70000, "pid": 1 }), "port"),
+            (json!({ "host": "h", "port": 70000, "pid": std::process::id() }), "port"),
         ];
         for (value, path) in rows {
             let put = Put::new("app", JsonText::from_value(&value));
@@ -145,12 +146,12 @@ fn what_cannot_be_such_a_record_is_refused_with_its_place() {
 #[test]
 fn the_command_line_compares_and_sets() {
     let context = TestContext::new();
-    let value = r#"{"host":"127.0.0.1","port":1,"pid":1}"#;
-    let put = context.argus(&["--json", "put", "app", value, "--if-absent"]);
+    let value = json!({ "host": "127.0.0.1", "port": 1, "pid": std::process::id() }).to_string();
+    let put = context.argus(&["--json", "put", "app", &value, "--if-absent"]);
     assert_eq!(put.code, 0, "{put:?}");
     let etag = put.data()["etag"].as_str().expect("a hash").to_owned();
     assert_eq!(put.data()["created"], true);
-    assert_eq!(context.argus(&["put", "app", value, "--if-absent"]).code, 5);
+    assert_eq!(context.argus(&["put", "app", &value, "--if-absent"]).code, 5);
 
     let patched =
         context.argus_with_input(&["patch", "app", "-", "--if-match", &etag], b"{\"port\":2}");

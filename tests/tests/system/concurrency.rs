@@ -4,18 +4,20 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use argus_client::method::{List, Remove};
 use argus_client::{Mode, announcement, blocking};
-use argus_tests::{Run, TestContext, until};
+use argus_tests::{Run, TestContext, helper, open_as_others_do, stamp_of, until};
 
 /// The ways that the clients of one test go; each of them takes the next.
 const WAYS: [&[Mode]; 3] = [&[Mode::Auto], &[Mode::Direct], &[Mode::Auto, Mode::Direct]];
 const THREADS: usize = 8;
+/// For how long another program has the file open.
+const HELD: Duration = Duration::from_millis(500);
 
 /// Runs a thread for each number, all beginning at once, each with a client of its own.
 fn at_once(context: &TestContext, ways: &[Mode], work: impl Fn(usize, &blocking::Client) + Sync) {
@@ -173,7 +175,7 @@ fn atomic_write_leaves_the_old_file_whole_to_who_is_reading_it() {
         let fixed = context.home().join("registry.json.tmp");
         fs::create_dir(&fixed).expect("own folder");
         let mut open = File::open(context.registry()).expect("it is there");
-        let inode = open.metadata().expect("it is open").ino();
+        let first = stamp_of(&context.registry()).identity;
         let mut read = || {
             let mut text = String::new();
             open.rewind().and_then(|()| open.read_to_string(&mut text)).expect("readable");
@@ -184,13 +186,58 @@ fn atomic_write_leaves_the_old_file_whole_to_who_is_reading_it() {
             client.announce(announcement(&format!("app-{number}")).build()).expect("served");
             assert_eq!(read(), before, "{mode:?}");
         }
-        assert_ne!(fs::metadata(context.registry()).expect("it is there").ino(), inode);
+        assert_ne!(stamp_of(&context.registry()).identity, first);
         let mut names: Vec<String> = fs::read_dir(context.home())
             .expect("own folder")
             .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
         assert_eq!(names, ["registry.json", "registry.json.d", "registry.json.tmp"]);
+    }
+}
+
+/// As an editor, a backup or a virus scanner has it, on Windows without leave to put another file into
+/// its place. A commit waits for that, and does not fail.
+#[test]
+fn a_registry_that_another_program_has_open_for_a_while_fails_no_commit() {
+    for mode in [Mode::Auto, Mode::Direct] {
+        let context = TestContext::new();
+        let client = context.client(mode);
+        client.announce(announcement("first").build()).expect("served");
+        for number in 0..3 {
+            let held = open_as_others_do(&context.registry());
+            std::thread::scope(|scope| {
+                let announce = announcement(&format!("held-{number}")).build();
+                let commit = scope.spawn(|| client.announce(announce));
+                let released = Instant::now() + HELD;
+                while !commit.is_finished() && Instant::now() < released {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                drop(held);
+                let announced = commit.join().expect("no panic");
+                assert!(announced.expect("it was waited for").created, "{mode:?} {number}");
+            });
+        }
+        // And again and again, for as long as it takes to read it.
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let mut text = String::new();
+                    let mut open = open_as_others_do(&context.registry());
+                    open.read_to_string(&mut text).expect("readable");
+                    assert!(text.ends_with('}'), "it is whole: {text}");
+                }
+            });
+            let _end = Ends(&done);
+            for number in 0..20 {
+                let id = format!("read-{number}");
+                client.announce(announcement(&id).build()).expect("it was waited for");
+            }
+        });
+        assert_eq!(context.ids().len(), 1 + 3 + 20, "{mode:?}");
+        let left = fs::read_dir(context.home()).expect("own folder").count();
+        assert_eq!(left, 2, "{mode:?}: the file and its folder");
     }
 }
 
@@ -201,7 +248,7 @@ fn lock_cleanup_is_done_by_who_ends_and_after_who_was_killed() {
     for round in 0..5 {
         let mut writers: Vec<_> = (0..4)
             .map(|number| {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
+                let mut command = Command::new(helper("storm"));
                 context.prepare(&mut command);
                 command.arg(context.registry());
                 command.args(["direct", &format!("writer-{round}-{number}"), "100000"]);

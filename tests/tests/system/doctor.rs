@@ -4,15 +4,18 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use argus_store::kernel_lock::{SPAWN_LOCK, WRITE_LOCK};
 use argus_store::{Folder, KernelLock};
-use argus_tests::{Altered, OLDER, Run, Stopped, TestContext, ended, signal_process, until};
-use rustix::process::Signal;
+use argus_tests::{
+    Altered, LISTENER_ADVICE, OLDER, Run, Stopped, TestContext, ended, kill, resume_advice, until,
+};
+use interprocess::local_socket::prelude::*;
 use serde_json::{Value, json};
+
+use crate::strangers::listener;
 
 /// A pid that no process has.
 const NOBODY: u32 = 2_147_483_647;
@@ -44,7 +47,7 @@ fn examined(run: &Run) -> (Vec<String>, Vec<Value>) {
     (findings.iter().map(code).collect(), findings)
 }
 
-fn codes(context: &TestContext, arguments: &[&str]) -> Vec<String> {
+pub(crate) fn codes(context: &TestContext, arguments: &[&str]) -> Vec<String> {
     doctor(context, arguments).0
 }
 
@@ -117,7 +120,7 @@ fn a_sound_registry_is_told_in_one_line() {
 fn without_being_asked_to_fix_it_changes_nothing() {
     let context = TestContext::new();
     let daemon = context.start_daemon();
-    signal_process(daemon, Signal::KILL);
+    kill(daemon);
     until("the daemon is dead", || ended(daemon).then_some(()));
     fs::write(context.registry(), "no registry").expect("own folder");
     fs::write(context.paths().lockfile(), format!("{{\"pid\":{NOBODY}}}")).expect("own folder");
@@ -153,7 +156,7 @@ fn a_stopped_daemon_is_named_and_left_alone() {
     for arguments in [&[][..], &["--fix"]] {
         let (codes, findings) = doctor(&context, arguments);
         assert_eq!(codes, ["daemon-hung"]);
-        assert_eq!(help(&findings, "daemon-hung"), format!("kill -CONT {pid}"));
+        assert_eq!(help(&findings, "daemon-hung"), resume_advice(pid));
     }
     drop(stopped);
     assert_eq!(context.daemons(), [pid]);
@@ -163,8 +166,7 @@ fn a_stopped_daemon_is_named_and_left_alone() {
 #[test]
 fn one_that_accepts_and_says_nothing_and_no_daemon_at_all_are_told_apart() {
     let context = TestContext::new();
-    Folder::create(&context.paths()).expect("own folder");
-    let listener = UnixListener::bind(context.paths().socket()).expect("nobody listens");
+    let listener = listener(&context);
     assert_eq!(codes(&context, &[]), ["daemon-hung"]);
     let answering = std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -175,7 +177,7 @@ fn one_that_accepts_and_says_nothing_and_no_daemon_at_all_are_told_apart() {
     });
     let (codes, findings) = doctor(&context, &["--fix"]);
     assert_eq!(codes, ["daemon-incompatible"]);
-    assert!(help(&findings, "daemon-incompatible").contains("lsof "));
+    assert!(help(&findings, "daemon-incompatible").contains(LISTENER_ADVICE));
     drop(answering);
 }
 
@@ -290,17 +292,18 @@ fn a_newer_registry_is_told_and_left_alone() {
 #[test]
 fn records_are_looked_at_one_by_one_and_only_the_dead_go() {
     let context = TestContext::new();
+    let own = std::process::id();
     write_registry(
         &context,
         &[
-            record("shop", 3000, 1, NEVER),
-            record("api", 3000, 1, NEVER),
-            record("none", 0, 1, NEVER),
-            record("zero", 0, 1, NEVER),
+            record("shop", 3000, own, NEVER),
+            record("api", 3000, own, NEVER),
+            record("none", 0, own, NEVER),
+            record("zero", 0, own, NEVER),
             record("gone", 1, NOBODY, NEVER),
-            record("silent", 2, 1, 1),
+            record("silent", 2, own, 1),
             json!({ "id": "bad", "host": "h" }),
-            record("none", 0, 1, NEVER),
+            record("none", 0, own, NEVER),
         ],
     );
     let found = codes(&context, &["--direct"]);
@@ -317,13 +320,6 @@ fn records_are_looked_at_one_by_one_and_only_the_dead_go() {
     ];
     assert_eq!(found, expected);
     assert_eq!(context.ids(), ["api", "bad", "none", "shop", "silent", "zero"]);
-}
-
-#[test]
-fn a_link_in_the_place_of_the_folder_is_told_once() {
-    let context = TestContext::new();
-    std::os::unix::fs::symlink("/tmp", context.paths().folder()).expect("a link");
-    assert_eq!(codes(&context, &[]), ["folder-unusable"]);
 }
 
 /// What a terminal shows of it is in the CLI's own snapshots.

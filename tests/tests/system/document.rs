@@ -2,13 +2,12 @@
 //! without, while other programs write the same file.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use argus_client::method::{PatchDocument, Put, Subscribe};
 use argus_client::{Code, Mode, Options, blocking};
 use argus_proto::json::JsonText;
-use argus_tests::{OldProgram, Run, TestContext, until};
+use argus_tests::{OldProgram, Run, TestContext, own_pid, set_mode, until};
 use serde_json::{Value, json};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
@@ -35,8 +34,7 @@ fn write_accounts(context: &TestContext) {
 }
 "#;
     fs::write(accounts_file(context), text).expect("own folder");
-    let private = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(accounts_file(context), private).expect("own file");
+    set_mode(&accounts_file(context), 0o600);
 }
 
 fn client(context: &TestContext, mode: Mode) -> blocking::Client {
@@ -143,7 +141,7 @@ fn a_documents_etag_means_the_same_to_everyone() {
     // The watchers' file has a time of its own, which every change of a record moves.
     let watchers = context.client(Mode::DaemonOnly);
     let first = watchers.get_document().expect("it can be read");
-    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", "1"]).code, 0);
+    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", own_pid()]).code, 0);
     let second = watchers.get_document().expect("it can be read");
     assert_ne!(first.document, second.document, "it shows the time");
     assert_eq!(first.etag, second.etag);

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use argus_client::method::{Heartbeat, List, Remove};
 use argus_client::{Code, Mode, Options, Way, announcement, blocking};
 use argus_presence::clock;
-use argus_tests::{OldProgram, Stopped, TestContext, ended, signal_process, until};
-use rustix::process::Signal;
+use argus_tests::{OldProgram, Stopped, TestContext, ended, kill, until};
 use serde_json::json;
 
 fn port_of(context: &TestContext, id: &str) -> u64 {
@@ -74,9 +73,9 @@ fn a_change_whose_caller_has_gone_away_is_not_made() {
     let context = TestContext::new();
     let pid = context.start_daemon();
     let mut gone = context.rpc();
-    let mut half_closed = context.rpc();
+    let mut waiting = context.rpc();
     gone.result("status", json!({}));
-    half_closed.result("status", json!({}));
+    waiting.result("status", json!({}));
     let stopped = Stopped::new(pid);
     let announce = |id: &str| {
         let params = json!({ "record": { "id": id } });
@@ -85,13 +84,11 @@ fn a_change_whose_caller_has_gone_away_is_not_made() {
     };
     gone.send(announce("gone").as_bytes());
     drop(gone);
-    half_closed.send(announce("half-closed").as_bytes());
-    half_closed.finish_sending();
+    waiting.send(announce("waiting").as_bytes());
     drop(stopped);
-    let answer = half_closed.receive().expect("one that only finished sending is answered");
-    assert_eq!(answer["result"]["id"], "half-closed", "{answer}");
-    assert!(half_closed.receive().is_none());
-    assert_eq!(context.ids(), ["half-closed"]);
+    let answer = waiting.receive().expect("who waits is answered");
+    assert_eq!(answer["result"]["id"], "waiting", "{answer}");
+    assert_eq!(context.ids(), ["waiting"]);
 }
 
 #[test]
@@ -119,7 +116,7 @@ fn a_daemon_that_was_killed_is_followed_by_another_without_a_failed_call() {
         client.announce(announcement(&format!("app-{round}")).build()).expect("served");
         client.heartbeat(Heartbeat { id: "app-0".into(), pid: None }).expect("served");
         for pid in context.daemons() {
-            signal_process(pid, Signal::KILL);
+            kill(pid);
             until("the daemon is dead", || ended(pid).then_some(()));
         }
     }

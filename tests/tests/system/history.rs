@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argus_client::method::Announce;
 use argus_client::{Mode, announcement};
-use argus_tests::{TestContext, until};
+use argus_tests::{TestContext, own_pid, until};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -87,7 +87,10 @@ fn why_names_who_asked_and_which_process_ended_and_for_how_long_nothing_was_hear
 fn why_names_another_program_and_what_was_damaged() {
     let context = TestContext::new();
     for id in ["kept", "newer"] {
-        assert_eq!(context.argus(&["--direct", "announce", "--id", id, "--pid", "1"]).code, 0);
+        assert_eq!(
+            context.argus(&["--direct", "announce", "--id", id, "--pid", own_pid()]).code,
+            0
+        );
     }
     context.start_daemon();
     let sentence = why_says(&context, "watchers", "newer", "it was there before");
@@ -178,7 +181,10 @@ fn a_secret_is_in_no_byte_of_the_database() {
     context.start_daemon();
     let account = r#"{"name":"work","email":"someone@secret.example","planType":"very-secret"}"#;
     assert_eq!(context.argus(&["-c", "accounts", "put", "work", account]).code, 0);
-    assert_eq!(context.argus(&["announce", "--id", "open-announcement", "--pid", "1"]).code, 0);
+    assert_eq!(
+        context.argus(&["announce", "--id", "open-announcement", "--pid", own_pid()]).code,
+        0
+    );
     let history = context.argus(&["--json", "-c", "accounts", "history", "work"]).data();
     let after = &history["changes"][0]["after"];
     assert!(after["email"].as_str().is_some_and(|hash| hash.starts_with("sha256:")), "{after}");
@@ -202,7 +208,7 @@ fn a_database_that_is_deleted_replaced_or_locked_holds_nobody_up_and_is_whole_ag
     let context = TestContext::new();
     context.start_daemon();
     let announce = |id: &str| {
-        let run = context.argus(&["--daemon-only", "announce", "--id", id, "--pid", "1"]);
+        let run = context.argus(&["--daemon-only", "announce", "--id", id, "--pid", own_pid()]);
         assert_eq!((run.code, &*run.stderr), (0, ""), "{run:?}");
     };
     announce("before");
@@ -256,7 +262,7 @@ fn without_a_database_everything_else_goes_on() {
     fs::write(context.home().join("config.yaml"), "database: {enabled: false}\n")
         .expect("own folder");
     context.start_daemon();
-    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", "1"]).code, 0);
+    assert_eq!(context.argus(&["announce", "--id", "app", "--pid", own_pid()]).code, 0);
     for way in ["--daemon-only", "--direct"] {
         let run = context.argus(&["--json", way, "history"]);
         assert_eq!(run.error()["code"], "E_NOT_FOUND", "{run:?}");
@@ -282,10 +288,10 @@ fn what_a_killed_daemon_had_not_written_yet_is_found_by_the_next() {
         let id = format!("app-{number}");
         context
             .client(Mode::DaemonOnly)
-            .announce(announcement(&id).pid(1).build())
+            .announce(announcement(&id).pid(std::process::id()).build())
             .expect("served");
     }
-    argus_tests::signal_process(pid, rustix::process::Signal::KILL);
+    argus_tests::kill(pid);
     until("it has ended", || argus_tests::ended(pid).then_some(()));
     context.start_daemon();
     let deadline = Duration::from_secs(10);

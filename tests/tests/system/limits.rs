@@ -2,25 +2,19 @@
 //! unharmed.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 
 use argus_client::Mode;
 use argus_client::method::List;
-use argus_proto::Call;
 use argus_proto::wire::PREAMBLE;
-use argus_proto::wire::binary::{self, ClientMessage};
-use argus_tests::{DEADLINE, TestContext};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use argus_tests::{Connection, DEADLINE, TestContext, raise_descriptor_limit};
 use serde_json::json;
 
-fn connect(context: &TestContext) -> UnixStream {
-    let stream = UnixStream::connect(context.paths().socket()).expect("the daemon listens");
-    stream.set_read_timeout(Some(DEADLINE)).expect("a socket takes a timeout");
-    stream
+pub(crate) fn connect(context: &TestContext) -> Connection {
+    Connection::open(&context.paths().socket(), DEADLINE).expect("the daemon listens")
 }
 
 /// Whatever was done to the daemon: it runs, and serves others.
-fn assert_unharmed(context: &TestContext, pid: u32) {
+pub(crate) fn assert_unharmed(context: &TestContext, pid: u32) {
     context.client(Mode::DaemonOnly).list(List::default()).expect("others are served");
     assert_eq!(context.daemons(), [pid]);
 }
@@ -64,7 +58,7 @@ fn bad_lines_get_their_error_and_the_connection_goes_on() {
     assert_unharmed(&context, pid);
 }
 
-fn exchange(stream: &mut UnixStream, frame: &[u8]) -> Vec<u8> {
+fn exchange(stream: &mut Connection, frame: &[u8]) -> Vec<u8> {
     stream.write_all(frame).expect("it reads");
     let mut length = [0; 4];
     stream.read_exact(&mut length).expect("an answer");
@@ -148,8 +142,8 @@ fn half_a_message_is_told_so_and_closed_and_the_others_are_unharmed() {
         [&PREAMBLE[..], &[0xff; 100]].concat(),
     ];
     let halves = half.map(|bytes| {
-        let mut stream = connect(&context);
-        stream.set_read_timeout(Some(2 * DEADLINE)).expect("a socket takes a timeout");
+        let stream = Connection::open(&context.paths().socket(), 2 * DEADLINE);
+        let mut stream = stream.expect("the daemon listens");
         stream.write_all(&bytes).expect("it reads");
         stream
     });
@@ -166,48 +160,13 @@ fn half_a_message_is_told_so_and_closed_and_the_others_are_unharmed() {
 }
 
 #[test]
-fn a_peer_that_reads_no_answers_holds_nobody_up() {
-    let context = TestContext::new();
-    let pid = context.start_daemon();
-    let client = context.client(Mode::DaemonOnly);
-    for number in 0..20 {
-        let note = serde_json::Value::from("x".repeat(60 * 1024));
-        let record = argus_client::announcement(&format!("big-{number}")).field("note", &note);
-        client.announce(record.build()).expect("served");
-    }
-    let line = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list\"}\n";
-    let list = Call::new(List::default());
-    let frame = binary::frame(
-        &binary::encode_request(&ClientMessage { id: 1, call: list }).expect("small"),
-    );
-    let mut deaf = Vec::new();
-    for (opening, message) in [(&b""[..], &line[..]), (&PREAMBLE, &frame)] {
-        let mut peer = connect(&context);
-        peer.set_write_timeout(Some(std::time::Duration::from_millis(500))).expect("a timeout");
-        peer.write_all(opening).expect("it reads");
-        // Until the daemon reads no more of them: it works on a bounded number at a time.
-        while peer.write_all(&message.repeat(1000)).is_ok() {}
-        deaf.push(peer);
-    }
-    assert_unharmed(&context, pid);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let resident: u64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse().ok())
-        .expect("a size");
-    assert!(resident < 100 * 1024, "{resident} kB for two peers that do not read");
-}
-
-#[test]
 fn beyond_the_most_connections_one_is_told_so_and_the_others_are_served() {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("allowed");
+    raise_descriptor_limit();
     let context = TestContext::new();
     let pid = context.start_daemon();
     let mut first = context.rpc();
     first.result("status", json!({}));
-    let connections: Vec<UnixStream> = (0..1023).map(|_| connect(&context)).collect();
+    let connections: Vec<Connection> = (0..1023).map(|_| connect(&context)).collect();
     let mut refused = connect(&context);
     let mut answer = String::new();
     refused.read_to_string(&mut answer).expect("a line, and the end");

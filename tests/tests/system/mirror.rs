@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use argus_client::{Client, Code, Collection, Mirror, Mode, Options};
 use argus_store::{Lock, LockOptions};
-use argus_tests::{DEADLINE, Stopped, TestContext, signal_process, until};
-use rustix::process::Signal;
+use argus_tests::{DEADLINE, Stopped, TestContext, kill, until};
 use serde::{Deserialize, Serialize};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
@@ -146,7 +145,7 @@ async fn a_mirror_goes_on_with_the_file_and_comes_back_to_the_daemon() {
     let context = TestContext::new();
     let daemon = context.start_daemon();
     let mirror = machines(context.options(Mode::Auto)).mirror().await.expect("served");
-    signal_process(daemon, Signal::KILL);
+    kill(daemon);
     let direct = machines(context.options(Mode::Direct));
     direct.add("box", &ssh("a")).await.expect("free");
     let has = |id: &'static str| mirror.wait_for(DEADLINE, move |all| all.get(id).is_some());
@@ -171,7 +170,7 @@ async fn a_mirror_that_may_not_do_without_a_daemon_says_that_it_is_behind() {
     machines.add("box", &ssh("a")).await.expect("served");
     let mirror = machines.mirror().await.expect("served");
     standing(&mirror, None).await;
-    signal_process(daemon, Signal::KILL);
+    kill(daemon);
     let mut behind = mirror.clone();
     while behind.is_current() {
         behind.changed().await.expect("it goes on");

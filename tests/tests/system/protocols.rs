@@ -253,7 +253,6 @@ fn lines_see_the_effect_of_the_lines_before_them() {
         );
     }
     rpc.send(lines.as_bytes());
-    rpc.finish_sending();
     for number in 0..200_usize {
         let answer = rpc.receive().expect("an answer to each");
         assert_eq!(answer["id"], number);
@@ -324,15 +323,4 @@ fn the_frames_of_protocol_1_are_what_they_were() {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[test]
-fn a_last_line_without_a_line_feed_is_answered() {
-    let context = TestContext::new();
-    context.start_daemon();
-    let mut rpc = context.rpc();
-    rpc.send(br#"{"jsonrpc":"2.0","id":1,"method":"list"}"#);
-    rpc.finish_sending();
-    assert_eq!(rpc.receive().expect("an answer")["id"], 1);
-    assert!(rpc.receive().is_none());
 }

@@ -2,32 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use argus_client::method::Subscribe;
-use argus_client::{Mode, Reason};
-use argus_tests::{
-    Lines, Run, Stopped, Terminal, TestContext, ended, executables, signal_process, until,
-};
-use rustix::process::Signal;
+use argus_tests::{Lines, Run, TestContext, ended, executables, helper, kill, own_group, until};
 
 /// `argus run`, and what its command prints. Both end with it.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     output: Lines,
     /// The command's process, which it prints first.
-    pid: u32,
+    pub(crate) pid: u32,
 }
 
 impl Running {
-    /// Runs a script that first says that it runs.
-    fn start(context: &TestContext, options: &[&str], script: &str) -> Self {
-        let script = format!("echo $$; {script}");
-        let arguments = [&["run"], options, &["--", "sh", "-c", &script]].concat();
-        let mut command = argus_with_signals(context, &arguments);
-        // In a group of its own: a terminal that a tester may have is not in front of it.
-        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null());
+    /// Has the idler do something, after it has said that it runs.
+    fn start(context: &TestContext, options: &[&str], told: &[&str]) -> Self {
+        Self::of(idling(context, options, &[&["pid"], told].concat()))
+    }
+
+    /// Of `argus run` with a command that prints its pid first.
+    pub(crate) fn of(mut command: Command) -> Self {
+        own_group(&mut command).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("argus can be run");
         let output = Lines::of(child.stdout.take().expect("a pipe"));
         let mut running = Running { child, output, pid: 0 };
@@ -35,11 +30,11 @@ impl Running {
         running
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         self.output.next().expect("it prints a line")
     }
 
-    fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let status = until("it ends", || self.child.try_wait().expect("own child"));
         status.code()
     }
@@ -48,23 +43,21 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !ended(self.pid) {
-            signal_process(self.pid, Signal::KILL);
+            kill(self.pid);
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// `argus` as a terminal starts it: with no signal ignored, as INT and QUIT are for what a script
-/// runs in the background. A shell could not trap them then.
-fn argus_with_signals(context: &TestContext, arguments: &[&str]) -> Command {
-    let mut command = Command::new("env");
-    context.prepare(&mut command);
-    command.arg("--default-signal=INT,QUIT,HUP").arg(&executables().argus).args(arguments);
+/// `argus run` with the idler, which is told what to do.
+fn idling(context: &TestContext, options: &[&str], told: &[&str]) -> Command {
+    let mut command = context.command(&[&["run"], options, &["--"]].concat());
+    command.arg(helper("idler")).args(told);
     command
 }
 
-fn record(context: &TestContext, id: &str) -> serde_json::Value {
+pub(crate) fn record(context: &TestContext, id: &str) -> serde_json::Value {
     context.document()["watchers"][id].clone()
 }
 
@@ -72,14 +65,14 @@ fn record(context: &TestContext, id: &str) -> serde_json::Value {
 fn a_command_is_there_while_it_runs_and_is_told_as_what() {
     for mode in ["--daemon-only", "--direct"] {
         let context = TestContext::new();
-        let script = "echo $ARGUS_ID $ARGUS_PORT $ARGUS_REGISTRY_PATH; read line; exit 7";
         let options = [mode, "--id", "app", "--port", "4321", "--data", r#"{"source":"cdp"}"#];
-        let mut command =
-            context.command(&[&["run"], &options[..], &["--", "sh", "-c", script]].concat());
+        let prints = ["print ARGUS_ID", "print ARGUS_PORT", "print ARGUS_REGISTRY_PATH"];
+        let told = [&prints[..], &["wait", "exit 7"]].concat();
+        let mut command = idling(&context, &options, &told);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("argus can be run");
-        let line = Lines::of(child.stdout.take().expect("a pipe")).next();
-        assert_eq!(line, Some(format!("app 4321 {}", context.registry().display())));
+        let lines: Vec<_> = Lines::of(child.stdout.take().expect("a pipe")).take(3).collect();
+        assert_eq!(lines, ["app", "4321", context.registry().to_str().expect("text")]);
         let record = record(&context, "app");
         assert_eq!((&record["port"], &record["source"]), (&4321.into(), &"cdp".into()));
         assert_eq!(record["cwd"], context.home().to_str().expect("text"));
@@ -88,76 +81,6 @@ fn a_command_is_there_while_it_runs_and_is_told_as_what() {
         assert_eq!(child.wait().expect("own child").code(), Some(7));
         assert_eq!(context.ids(), Vec::<String>::new(), "{mode}");
     }
-}
-
-#[test]
-fn who_is_killed_leaves_the_record_with_the_command_and_it_goes_with_that() {
-    let context = TestContext::new();
-    context.start_daemon();
-    let client = context.client(Mode::DaemonOnly);
-    let mut events = client.subscribe(Subscribe::default());
-    events.next_event().expect("what is there");
-    let mut running = Running::start(&context, &["--id", "app"], "exec sleep 600");
-
-    running.child.kill().expect("own child");
-    running.child.wait().expect("own child");
-    assert!(!ended(running.pid));
-    assert_eq!(record(&context, "app")["pid"], running.pid);
-    assert_eq!(events.next_event().expect("an event").reason, Some(Reason::Announced));
-
-    signal_process(running.pid, Signal::KILL);
-    assert_eq!(events.next_event().expect("an event").reason, Some(Reason::ProcessExited));
-    assert_eq!(context.ids(), Vec::<String>::new());
-}
-
-#[test]
-fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
-    let context = TestContext::new();
-    for (signal, name) in [
-        (Signal::TERM, "TERM"),
-        (Signal::INT, "INT"),
-        (Signal::HUP, "HUP"),
-        (Signal::QUIT, "QUIT"),
-        (Signal::USR1, "USR1"),
-        (Signal::USR2, "USR2"),
-    ] {
-        let script =
-            format!("trap 'echo {name}; exit 5' {name}; echo ready; while :; do sleep 0.01; done");
-        let mut running = Running::start(&context, &["--id", "app"], &script);
-        assert_eq!(running.line(), "ready");
-        signal_process(running.child.id(), signal);
-        assert_eq!(running.line(), name);
-        assert_eq!(running.exit_code(), Some(5));
-    }
-    let mut running = Running::start(&context, &["--id", "app"], "exec sleep 600");
-    signal_process(running.pid, Signal::KILL);
-    assert_eq!(running.exit_code(), Some(128 + 9));
-    assert_eq!(context.ids(), Vec::<String>::new());
-}
-
-/// Seen to fail with signals that are passed on whoever sent them, and with none where there is a
-/// terminal.
-#[test]
-fn a_key_reaches_the_command_once_and_so_does_a_signal() {
-    let context = TestContext::new();
-    let script = "trap 'echo caught' INT; trap 'exit 7' TERM; echo ready; \
-                  while :; do sleep 0.01; done";
-    let arguments = ["run", "--id", "app", "--", "sh", "-c", script];
-    let run = argus_with_signals(&context, &arguments);
-    let mut terminal = Terminal::start(run, 80, 24);
-    let caught = |terminal: &Terminal, times: usize| {
-        until("it is caught", || {
-            (terminal.screen().matches("caught").count() == times).then_some(())
-        });
-    };
-    terminal.shows("ready");
-    terminal.press("\x03");
-    caught(&terminal, 1);
-    signal_process(terminal.pid(), Signal::INT);
-    caught(&terminal, 2);
-    signal_process(terminal.pid(), Signal::TERM);
-    assert_eq!(terminal.ends().code(), Some(7));
-    caught(&terminal, 2);
 }
 
 #[test]
@@ -171,12 +94,14 @@ fn what_cannot_be_run_is_told_as_a_shell_would_and_leaves_nothing() {
         "{}",
         missing.stderr
     );
-    let unsuited: Run = run(&["--", "/etc/passwd"]);
+    let text = context.home().join("text");
+    std::fs::write(&text, "no program").expect("own folder");
+    let unsuited: Run = run(&["--", &text.to_string_lossy()]);
     assert_eq!(unsuited.code, 126, "{}", unsuited.stderr);
     let json = run(&["--json", "--", "no-such-command"]);
     assert_eq!((json.code, &json.error()["code"]), (127, &"E_NOT_FOUND".into()));
     assert_eq!(run(&[]).code, 2);
-    assert_eq!(run(&["--port", "65536", "--", "true"]).code, 2);
+    assert_eq!(run(&["--port", "65536", "--", "anything"]).code, 2);
     assert_eq!(context.ids(), Vec::<String>::new());
 }
 
@@ -184,36 +109,17 @@ fn what_cannot_be_run_is_told_as_a_shell_would_and_leaves_nothing() {
 #[test]
 fn a_command_does_not_run_without_its_name() {
     let context = TestContext::new();
-    let _first = Running::start(&context, &["--id", "app"], "exec sleep 600");
-    let second = context.argus(&["run", "--id", "app", "--", "touch", "it-ran"]);
+    let _first = Running::start(&context, &["--id", "app"], &["sleep"]);
+    let second = idling(&context, &["--id", "app"], &["note it-ran"]).output();
+    let second = Run::from(second.expect("argus can be run"));
     assert_eq!((second.code, second.stderr.contains("E_CONFLICT")), (5, true), "{}", second.stderr);
     assert!(!context.home().join("it-ran").exists());
 
-    let unique =
-        context.argus(&["run", "--id", "app", "--unique", "--", "sh", "-c", "echo $ARGUS_ID"]);
-    assert_eq!((unique.code, &*unique.stdout), (0, "app-2\n"));
+    let unique = idling(&context, &["--id", "app", "--unique"], &["print ARGUS_ID"]).output();
+    let unique = Run::from(unique.expect("argus can be run"));
+    assert_eq!((unique.code, unique.stdout.trim_end()), (0, "app-2"));
     assert_eq!(unique.stderr, "running as `app-2`\n");
     assert_eq!(context.ids(), ["app"]);
-}
-
-/// Seen to fail with a process that becomes the command also where nobody lets it through.
-#[test]
-fn a_command_does_not_run_where_its_starter_is_killed_before() {
-    let context = TestContext::new();
-    let daemon = context.start_daemon();
-    let stopped = Stopped::new(daemon);
-    let mut command =
-        context.command(&["--daemon-only", "run", "--id", "app", "--", "touch", "it-ran"]);
-    let mut child = command.stderr(Stdio::null()).spawn().expect("argus can be run");
-    let children = format!("/proc/{0}/task/{0}/children", child.id());
-    let gate: u32 = until("it starts a process", || {
-        std::fs::read_to_string(&children).ok()?.trim().parse().ok()
-    });
-    child.kill().expect("own child");
-    child.wait().expect("own child");
-    until("the process ends with it", || ended(gate).then_some(()));
-    drop(stopped);
-    assert!(!context.home().join("it-ran").exists());
 }
 
 #[test]
@@ -221,7 +127,7 @@ fn each_is_found_a_port_of_its_own_on_which_it_can_listen() {
     let context = TestContext::new();
     let options = ["--id", "app", "--unique", "--port", "auto"];
     let mut running: Vec<Running> = (0..8)
-        .map(|_| Running::start(&context, &options, "echo $ARGUS_PORT; exec sleep 600"))
+        .map(|_| Running::start(&context, &options, &["print ARGUS_PORT", "sleep"]))
         .collect();
     let ports: BTreeSet<u16> =
         running.iter_mut().map(|one| one.line().parse().expect("a port")).collect();
@@ -240,9 +146,11 @@ fn each_is_found_a_port_of_its_own_on_which_it_can_listen() {
 #[test]
 fn a_command_within_another_is_not_told_the_others_port() {
     let context = TestContext::new();
-    let argus = &executables().argus;
-    let inner = format!("{} run --id inner -- sh -c 'echo $ARGUS_ID-$ARGUS_PORT'", argus.display());
-    let outer =
-        context.argus(&["run", "--id", "outer", "--port", "1234", "--", "sh", "-c", &inner]);
-    assert_eq!((outer.code, &*outer.stdout), (0, "inner-\n"));
+    let (argus, idler) = (executables().argus.display(), helper("idler"));
+    let run = format!("run {argus}");
+    let inner = ["run", "--id", "inner", "--", &idler.to_string_lossy()];
+    let told = [&[&*run], &inner[..], &["print ARGUS_ID", "print ARGUS_PORT"]].concat();
+    let outer = idling(&context, &["--id", "outer", "--port", "1234"], &told).output();
+    let outer = Run::from(outer.expect("argus can be run"));
+    assert_eq!((outer.code, outer.stdout.lines().collect()), (0, vec!["inner", ""]));
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use argus_tests::{TestContext, executables, signal_process};
-use rustix::process::Signal;
+use argus_tests::{TestContext, executables, helper, kill};
 
 const CLIENTS: usize = 64;
 const ROUNDS: usize = 6;
@@ -23,7 +22,7 @@ struct Promised {
 }
 
 fn start_client(context: &TestContext, mode: &str, number: usize) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
+    let mut command = Command::new(helper("storm"));
     context.prepare(&mut command);
     command
         .env("STORM_ARGUSD", &executables().argusd)
@@ -148,7 +147,7 @@ fn a_daemon_killed_again_and_again_loses_nothing_that_was_acknowledged() {
         |clients| {
             while clients.iter_mut().any(|client| client.try_wait().expect("own child").is_none()) {
                 for pid in context.daemons() {
-                    signal_process(pid, Signal::KILL);
+                    kill(pid);
                     kills += 1;
                 }
                 std::thread::yield_now();

@@ -2,15 +2,23 @@
 //! on the file, nobody is killed, and one line says why.
 
 use std::io::{Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
 
 use argus_store::Folder;
 use argus_tests::{Run, TestContext};
+use interprocess::local_socket::prelude::*;
+use interprocess::local_socket::{GenericFilePath, Listener, ListenerOptions, Stream};
 
-/// Listens in the daemon's place, and lets `answer` have the connections.
-fn in_the_daemons_place(context: &TestContext, answer: impl Fn(UnixStream) + Send + 'static) {
+/// Listens in the daemon's place.
+pub(crate) fn listener(context: &TestContext) -> Listener {
     Folder::create(&context.paths()).expect("own folder");
-    let listener = UnixListener::bind(context.paths().socket()).expect("nobody listens");
+    let path = context.paths().socket();
+    let name = path.to_fs_name::<GenericFilePath>().expect("a name");
+    ListenerOptions::new().name(name).create_sync().expect("nobody listens")
+}
+
+/// Listens there, and lets `answer` have the connections.
+fn in_the_daemons_place(context: &TestContext, answer: impl Fn(Stream) + Send + 'static) {
+    let listener = listener(context);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(stream) = stream else { return };

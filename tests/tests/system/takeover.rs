@@ -10,7 +10,7 @@ use std::time::Duration;
 use argus_client::method::{Heartbeat, List};
 use argus_client::{Mode, announcement};
 use argus_store::kernel_lock::OWNER_LOCK;
-use argus_tests::{Altered, OLDER, TestContext, until};
+use argus_tests::{Altered, OLDER, TestContext, helper, until};
 
 const CALLERS: usize = 8;
 /// How often each caller still calls after the change of daemons.
@@ -135,7 +135,7 @@ fn a_successor_that_is_not_newer_or_cannot_start_leaves_the_daemon_as_it_is() {
     let (context, older) = (TestContext::new(), Altered::older());
     assert_eq!(older.argus(&context, &["daemon", "start"]).code, 0);
     let first = instance(&context);
-    for executable in [older.folder().join("argusd"), "/bin/false".into()] {
+    for executable in [older.argusd(), helper("idler")] {
         let options = argus_client::Options {
             replaces_older: true,
             daemon_executable: Some(executable),

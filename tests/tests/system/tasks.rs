@@ -1,7 +1,6 @@
 //! Folders of tasks: the registry follows the disk, and shows nothing half, old or from elsewhere.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,7 @@ fn metadata(name: &str) -> String {
 }
 
 /// Writes a task into a folder.
-fn write_task(folder: &Path, name: &str) {
+pub(crate) fn write_task(folder: &Path, name: &str) {
     fs::create_dir_all(folder).expect("own folder");
     fs::write(folder.join("main.js"), SCRIPT).expect("own folder");
     fs::write(folder.join("metadata.json"), metadata(name)).expect("own folder");
@@ -55,16 +54,16 @@ fn ids(context: &TestContext) -> Vec<String> {
 }
 
 #[track_caller]
-fn until_ids(context: &TestContext, expected: &[&str]) {
+pub(crate) fn until_ids(context: &TestContext, expected: &[&str]) {
     until("the tasks are these", || (ids(context) == expected).then_some(()));
 }
 
-fn task(context: &TestContext, id: &str) -> Value {
+pub(crate) fn task(context: &TestContext, id: &str) -> Value {
     let run = context.argus(&["--json", "-c", "tasks", "get", id]);
     if run.code == 0 { run.data()["record"].clone() } else { Value::Null }
 }
 
-fn source(context: &TestContext, name: &str) -> Value {
+pub(crate) fn source(context: &TestContext, name: &str) -> Value {
     let listed = context.argus(&["--json", "sources", "ls"]).data();
     let sources = listed["sources"].as_array().expect("sources");
     sources.iter().find(|source| source["name"] == name).cloned().unwrap_or_default()
@@ -226,40 +225,6 @@ fn each_fault_of_a_task_has_its_code_and_spoils_no_other() {
     assert!(run.stdout.contains("12 tasks of the source `local` are invalid"), "{run:?}");
     let table = context.argus(&["-c", "tasks", "ls"]).stdout;
     assert!(table.starts_with("ID") && table.contains("PROBLEM"), "{table}");
-}
-
-#[test]
-fn nothing_outside_the_source_is_read_and_a_name_belongs_to_one() {
-    let context = TestContext::new();
-    let (folder, elsewhere) = (context.home().join("tasks"), context.home().join("elsewhere"));
-    write_task(&elsewhere, "stolen");
-    write_task(&folder.join("a"), "twin");
-    write_task(&folder.join("b"), "twin");
-    write_task(&folder.join("linked"), "linked");
-    fs::remove_file(folder.join("linked/main.js")).expect("own file");
-    symlink(elsewhere.join("main.js"), folder.join("linked/main.js")).expect("own folder");
-    symlink(&elsewhere, folder.join("out")).expect("own folder");
-    let run = context.argus(&["sources", "add", &folder.to_string_lossy()]);
-    assert_eq!(run.code, 0, "{run:?}");
-    until_ids(&context, &["tasks/linked", "tasks/twin"]);
-    let linked = task(&context, "tasks/linked");
-    assert_eq!(linked["errors"][0]["code"], "SYMLINK_ESCAPES", "{linked}");
-    assert_eq!(task(&context, "tasks/twin")["path"], folder.join("a").to_string_lossy().as_ref());
-    let codes = || {
-        let source = source(&context, "tasks");
-        let errors = source["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().map(|error| error["code"].as_str().expect("a code").to_owned()).collect()
-    };
-    until("both are told", || {
-        let codes: Vec<String> = codes();
-        let has = |code: &str| codes.iter().any(|other| other == code);
-        (has("SYMLINK_ESCAPES") && has("DUPLICATE_NAME")).then_some(())
-    });
-    fs::remove_dir_all(folder.join("a")).expect("own folder");
-    until("the other has the name", || {
-        (task(&context, "tasks/twin")["path"] == folder.join("b").to_string_lossy().as_ref())
-            .then_some(())
-    });
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use argus_client::{Code, Mode, Options, Standing, Watcher, announcement};
-use argus_tests::{TestContext, ended, signal_process, until};
-use rustix::process::Signal;
+use argus_tests::{TestContext, ended, kill, until};
 use serde_json::json;
 
 fn fast(context: &TestContext, mode: Mode) -> Options {
@@ -56,7 +55,7 @@ fn it_survives_its_daemon() {
         Watcher::start(fast(&context, Mode::Auto), announcement("app").build()).expect("announced");
     for _ in 0..3 {
         for pid in context.daemons() {
-            signal_process(pid, Signal::KILL);
+            kill(pid);
             until("the daemon is dead", || ended(pid).then_some(()));
         }
         let before = updated_at(&context, "app");

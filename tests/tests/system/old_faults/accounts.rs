@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use argus_client::method::{Heartbeat, Remove};
 use argus_client::{Mode, announcement};
-use argus_tests::{OldProgram, TestContext};
+use argus_tests::{OldProgram, TestContext, helper};
 use serde_json::{Value, json};
 
 use super::watchers::quarantined;
@@ -28,7 +28,7 @@ fn an_empty_lockfile_is_no_garbage_in_6400_updates_by_16_processes() {
     let context = TestContext::in_memory();
     let mut clients: Vec<Child> = (0..PROCESSES)
         .map(|number| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_storm"));
+            let mut command = Command::new(helper("storm"));
             context.prepare(&mut command);
             command.arg(context.registry());
             command.args(["direct", &format!("client-{number}"), &ROUNDS.to_string()]);

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Barrier;
@@ -15,7 +14,7 @@ use argus_client::method::{Heartbeat, Remove};
 use argus_client::{Code, Mode, Options, Standing, Watcher, announcement, blocking};
 use argus_store::kernel_lock::WRITE_LOCK;
 use argus_store::{Folder, KernelLock};
-use argus_tests::{Bystander, OldProgram, Run, TestContext, until};
+use argus_tests::{Bystander, FileStamp, OldProgram, Run, TestContext, stamp_of, until};
 use serde_json::Value;
 
 const WAYS: [&[&str]; 2] = [&["--direct"], &["--daemon-only"]];
@@ -268,19 +267,17 @@ fn listing_waits_for_no_lock_and_writes_nothing() {
 }
 
 /// Every file below, with what changes when it is written or replaced.
-fn files(folder: &Path) -> BTreeMap<String, (u64, i64, i64)> {
+fn files(folder: &Path) -> BTreeMap<String, FileStamp> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("own folder") {
         let path = entry.expect("readable").path();
-        let meta = fs::symlink_metadata(&path).expect("it is there");
-        if meta.is_dir() {
+        if fs::symlink_metadata(&path).expect("it is there").is_dir() {
             found.extend(files(&path));
         }
         // The daemon's log tells who came, and its database follows in its own time.
         let is_followed = path.to_string_lossy().contains("argus.db");
         if !path.ends_with("argusd.log") && !is_followed {
-            let change = meta.ctime() * 1_000_000_000 + meta.ctime_nsec();
-            found.insert(path.display().to_string(), (meta.ino(), meta.mtime(), change));
+            found.insert(path.display().to_string(), stamp_of(&path));
         }
     }
     found

@@ -71,7 +71,7 @@ fn a_service_is_not_replaced_by_who_is_newer() {
     let context = TestContext::new();
     let manager = Manager::new(&context.paths().socket());
     let older = Altered::older();
-    let daemon = manager.start(&context, &older.folder().join("argusd"));
+    let daemon = manager.start(&context, &older.argusd());
     until("the daemon serves", || {
         (context.argus(&["--daemon-only", "status"]).code == 0).then_some(())
     });

@@ -1,13 +1,14 @@
 //! A terminal in memory, with a program in it that believes a person sits before it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{ioctl_tiocsctty, setsid};
-use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::wait::until;
@@ -33,10 +34,7 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a program in a terminal of so many columns and lines.
     pub fn start(mut command: Command, columns: u16, lines: u16) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let keyboard = openpt(flags).expect("there are pseudo terminals");
-        grantpt(&keyboard).and_then(|()| unlockpt(&keyboard)).expect("it is one's own");
-        let line = File::from(ioctl_tiocgptpeer(&keyboard, flags).expect("it has another side"));
+        let (keyboard, line) = two_sides().expect("there are pseudo terminals");
         tcsetwinsize(&line, size(columns, lines)).expect("any size will do");
         let stdio = || line.try_clone().expect("descriptors are left");
         command.stdin(stdio()).stdout(stdio()).stderr(stdio()).env("TERM", "xterm-256color");
@@ -114,6 +112,30 @@ impl Drop for Terminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A terminal: the side of the person, and that of the program.
+#[cfg(target_os = "linux")]
+fn two_sides() -> io::Result<(OwnedFd, File)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let keyboard = openpt(flags)?;
+    grantpt(&keyboard).and_then(|()| unlockpt(&keyboard))?;
+    let line = File::from(rustix::pty::ioctl_tiocgptpeer(&keyboard, flags)?);
+    Ok((keyboard, line))
+}
+
+/// A terminal: the side of the person, and that of the program.
+#[cfg(not(target_os = "linux"))]
+fn two_sides() -> io::Result<(OwnedFd, File)> {
+    use rustix::fs::{Mode, OFlags};
+
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    rustix::io::fcntl_setfd(&keyboard, rustix::io::FdFlags::CLOEXEC)?;
+    grantpt(&keyboard).and_then(|()| unlockpt(&keyboard))?;
+    let name = rustix::pty::ptsname(&keyboard, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let line = File::from(rustix::fs::open(&*name, flags, Mode::empty())?);
+    Ok((keyboard, line))
 }
 
 fn size(columns: u16, lines: u16) -> Winsize {

@@ -1,0 +1,14 @@
+//! Unix: signals, terminals, modes, links, sockets that are files, and a shell.
+
+mod cli;
+mod doctor;
+mod edit;
+mod half_closed;
+mod lifecycle;
+mod limits;
+mod paths;
+mod run;
+mod service;
+mod spawning;
+mod tasks;
+mod top;
