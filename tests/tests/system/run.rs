@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use argus_tests::{Lines, Run, TestContext, ended, executables, helper, kill, own_group, until};
+use argus_tests::{Lines, Run, TestContext, ended, executables, helper, kill, own_group};
 
 /// `argus run`, and what its command prints. Both end with it.
 pub(crate) struct Running {
@@ -32,11 +32,6 @@ impl Running {
 
     pub(crate) fn line(&mut self) -> String {
         self.output.next().expect("it prints a line")
-    }
-
-    pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        let status = until("it ends", || self.child.try_wait().expect("own child"));
-        status.code()
     }
 }
 

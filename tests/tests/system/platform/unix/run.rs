@@ -26,6 +26,10 @@ fn argus_with_signals(context: &TestContext, arguments: &[&str]) -> Command {
     command
 }
 
+fn exit_code(running: &mut Running) -> Option<i32> {
+    until("it ends", || running.child.try_wait().expect("own child")).code()
+}
+
 #[test]
 fn who_is_killed_leaves_the_record_with_the_command_and_it_goes_with_that() {
     let context = TestContext::new();
@@ -63,11 +67,11 @@ fn signals_are_passed_on_and_the_exit_code_is_the_commands() {
         assert_eq!(running.line(), "ready");
         signal_process(running.child.id(), signal);
         assert_eq!(running.line(), name);
-        assert_eq!(running.exit_code(), Some(5));
+        assert_eq!(exit_code(&mut running), Some(5));
     }
     let mut running = running(&context, "exec sleep 600");
     kill(running.pid);
-    assert_eq!(running.exit_code(), Some(128 + 9));
+    assert_eq!(exit_code(&mut running), Some(128 + 9));
     assert_eq!(context.ids(), Vec::<String>::new());
 }
 
