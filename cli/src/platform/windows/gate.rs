@@ -1,11 +1,9 @@
 //! What the process that waits for a command is connected by, and how it stands for the command.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::TcpListener;
 use std::os::windows::io::AsRawHandle;
-use std::os::windows::io::OwnedHandle;
 use std::process::Command;
 
 use argus_windows::handle;
@@ -14,8 +12,8 @@ use tokio::process::Child;
 use super::{command_line, stand_in};
 
 /// What one hears of the other, and what one tells it by.
-pub(crate) type Hearing = File;
-pub(crate) type Telling = File;
+pub(crate) type Hearing = PipeReader;
+pub(crate) type Telling = PipeWriter;
 
 /// Between the numbers of the two pipes.
 const SEPARATOR: char = ',';
@@ -32,8 +30,7 @@ pub(crate) fn start_waiting(
     handle::pass_on(&its_telling, true)?;
     let child = command.spawn()?;
     drop((its_hearing, its_telling));
-    let file = |handle: OwnedHandle| File::from(handle);
-    Ok((child, file(own_hearing.into()), file(own_telling.into())))
+    Ok((child, own_hearing, own_telling))
 }
 
 fn named(hearing: &PipeReader, telling: &PipeWriter) -> String {
@@ -46,9 +43,9 @@ pub(crate) fn inherited(connection: &str) -> Option<(Hearing, Telling)> {
     let (hearing, telling) = connection.split_once(SEPARATOR)?;
     let open = |number: &str| {
         let number = number.parse().ok().filter(|number| *number > 0)?;
-        handle::inherited(number).ok().map(File::from)
+        handle::inherited(number).ok()
     };
-    Some((open(hearing)?, open(telling)?))
+    Some((open(hearing)?.into(), open(telling)?.into()))
 }
 
 /// Runs the command, and exits as it does. Returns only where it cannot be started.
