@@ -214,27 +214,43 @@ mod tests {
         }]
     }
 
+    /// With a drive in front of a path that begins at the top, where that needs one.
+    fn on_this_system(uris: &str) -> String {
+        if needs_drive() { uris.replace("/srv", "/C:/srv") } else { uris.to_owned() }
+    }
+
+    fn needs_drive() -> bool {
+        !Path::new("/srv").is_absolute()
+    }
+
+    fn srv() -> &'static Path {
+        Path::new(if needs_drive() { "C:/srv/a b" } else { "/srv/a b" })
+    }
+
     #[test]
     fn what_was_added_and_paused_is_laid_over_what_is_configured() {
-        let added = document(
+        let added = document(&on_this_system(
             r#"{"more":{"name":"more","uri":"file:///srv/a b","watch":false},
                 "local":{"name":"local","paused":true},
                 "gone":{"name":"gone","paused":true},
                 "relative":{"name":"relative","uri":"file://./x"},
                 "damaged":7}"#,
-        );
+        ));
         let known = known_sources(&configured(), &added);
         let shown: Vec<_> = known
             .iter()
             .map(|one| (one.source.name.as_str(), one.is_added, one.is_paused, one.source.watch))
             .collect();
         assert_eq!(shown, [("local", false, true, true), ("more", true, false, false)]);
-        assert_eq!(known[1].source.folder, Path::new("/srv/a b"));
+        assert_eq!(known[1].source.folder, srv());
     }
 
     #[test]
     fn what_cannot_be_a_source_is_refused_and_says_why() {
-        let known = known_sources(&configured(), &document(r#"{"more":{"uri":"file:///m"}}"#));
+        let known = known_sources(
+            &configured(),
+            &document(&on_this_system(r#"{"more":{"uri":"file:///srv"}}"#)),
+        );
         let add = |uri: &str, name: Option<&str>| {
             let add = AddSource { uri: uri.into(), name: name.map(str::to_owned), watch: None };
             add_source(&known, &add).map_err(|error| error.code)
@@ -250,12 +266,15 @@ mod tests {
             ("file:///srv/x", Some("more"), Code::Conflict),
         ];
         for (uri, name, code) in refused {
+            let uri = &on_this_system(uri);
             assert_eq!(add(uri, name).map(drop), Err(code), "{uri} {name:?}");
         }
-        let (request, folder) = add("file:///srv/a b", Some("ab")).expect("it can be one");
-        assert_eq!(folder, Path::new("/srv/a b"));
+        let (request, folder) =
+            add(&on_this_system("file:///srv/a b"), Some("ab")).expect("it can be one");
+        assert_eq!(folder, srv());
         let Request::Put(put) = request else { panic!("{request:?}") };
-        assert_eq!(put.value.as_str(), r#"{"name":"ab","uri":"file:///srv/a b"}"#);
+        let value = on_this_system(r#"{"name":"ab","uri":"file:///srv/a b"}"#);
+        assert_eq!(put.value.as_str(), value);
 
         let remove = |name: &str| {
             remove_source(&known, &RemoveSource { name: name.into() }).map_err(|error| error.code)

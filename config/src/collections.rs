@@ -142,7 +142,7 @@ fn read_file_name(setting: &Setting<'_>, reading: &Reading<'_>) -> Option<String
     let is = |path: &Path| {
         path.file_name().is_some_and(|other| other.to_string_lossy().to_lowercase() == lower)
     };
-    let problem = if Path::new(name).is_absolute() || name.split(['/', '\\']).any(|p| p == "..") {
+    let problem = if Path::new(name).has_root() || name.split(['/', '\\']).any(|p| p == "..") {
         "names a path outside the registry's folder"
     } else if name.contains(['/', '\\']) {
         "must be the name of a file in the registry's folder, without folders"

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 
+use crate::endpoint::Endpoint;
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
 use crate::paths::Paths;
@@ -91,10 +92,20 @@ impl KernelLock {
     }
 }
 
-/// The process that holds a lock in the folder of a registry, where the system tells. Takes nothing
-/// and makes nothing. One that another daemon has handed over is told with that one's pid.
+/// The process that holds a lock in the folder of a registry, where the system tells. Makes nothing.
+/// One that another daemon has handed over is told with that one's pid.
 pub fn holder(paths: &Paths, name: &str) -> Option<u32> {
-    platform::lock_holder(&platform::open_no_follow(&paths.folder().join(name), false).ok()?)
+    let file = platform::open_no_follow(&paths.folder().join(name), false).ok()?;
+    if platform::TELLS_LOCK_HOLDERS {
+        return platform::lock_holder(&file);
+    }
+    // Had for this moment if it is free. A daemon that wants it just now tries again.
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) if name == OWNER_LOCK => {
+            Endpoint::read(paths).map(|endpoint| endpoint.pid)
+        }
+        _ => None,
+    }
 }
 
 /// What the last holder of a lock noted, for who only looks; empty where there is nothing.

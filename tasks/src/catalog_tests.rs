@@ -51,6 +51,17 @@ fn field(record: &str, key: &str) -> String {
     value[key].as_str().map_or_else(|| value[key].to_string(), str::to_owned)
 }
 
+/// How the path of a folder is told.
+fn told(relative: &str) -> String {
+    Path::new("/tasks").join(relative).to_string_lossy().into_owned()
+}
+
+/// The path of a record below the source, which has one folder only.
+fn relative(record: &str) -> String {
+    let path = PathBuf::from(field(record, "path"));
+    path.strip_prefix("/tasks").expect("below").to_string_lossy().into_owned()
+}
+
 #[test]
 fn a_record_looks_like_this() {
     let mut catalog = catalog();
@@ -60,10 +71,13 @@ fn a_record_looks_like_this() {
     summary.has_input_schema = true;
     catalog.found("deep/folder", summary);
     let uuid = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"argus:task:s/a");
+    let path = Path::new("/tasks").join("deep").join("folder");
+    let json = |path: &Path| serde_json::to_string(path).expect("text");
+    let [folder, script, schema] =
+        [json(&path), json(&path.join("main.js")), json(&path.join("input.schema.json"))];
     let expected = format!(
-        r#"{{"id":"s/a","source":"s","name":"a","version":"1.0.0","uuid":"{uuid}","description":"what it does","tags":["x"],"path":"/tasks/deep/folder","script":"/tasks/deep/folder/main.js","inputSchema":"/tasks/deep/folder/input.schema.json","checksum":"sum of a 1.0.0","status":"valid","errors":[],"updatedAt":7}}"#
+        r#"{{"id":"s/a","source":"s","name":"a","version":"1.0.0","uuid":"{uuid}","description":"what it does","tags":["x"],"path":{folder},"script":{script},"inputSchema":{schema},"checksum":"sum of a 1.0.0","status":"valid","errors":[],"updatedAt":7}}"#
     );
-    let path = PathBuf::from("/tasks/deep/folder");
     let put = TaskChange::Put { id: "s/a".to_owned(), path, record: expected };
     assert_eq!(catalog.take_changes(7), [put]);
 }
@@ -134,7 +148,7 @@ fn a_name_is_the_first_ones_by_path_and_passes_on() {
     assert_eq!(field(&registry["s/n"], "version"), "2.0.0");
     let duplicates = catalog.duplicates();
     assert_eq!(duplicates["a/x"].code, "DUPLICATE_NAME");
-    assert!(duplicates["a/x"].message.contains("/tasks/a-b"));
+    assert!(duplicates["a/x"].message.contains(&*told("a-b")));
     catalog.gone("a-b");
     assert_eq!(apply(&mut registry, catalog.take_changes(2)), 1);
     assert_eq!(field(&registry["s/n"], "version"), "1.0.0");
@@ -217,7 +231,7 @@ proptest! {
                     // Of what has no record nothing is remembered.
                     let paths: BTreeSet<String> = registry
                         .values()
-                        .map(|record| field(record, "path").replace("/tasks/", ""))
+                        .map(|record| relative(record))
                         .collect();
                     was_valid.retain(|relative| {
                         disk[relative].is_valid() || paths.contains(relative)
@@ -237,7 +251,7 @@ proptest! {
                 expected.entry(format!("s/{name}")).or_insert((relative.clone(), summary.is_valid()));
             }
             let found: BTreeMap<_, _> = registry.iter().map(|(id, record)| {
-                let path = field(record, "path").replace("/tasks/", "");
+                let path = relative(record);
                 (id.clone(), (path, field(record, "status") == "valid"))
             }).collect();
             prop_assert_eq!(found, expected);

@@ -105,7 +105,7 @@ impl Home {
     }
 
     fn path(&self, relative: &str) -> PathBuf {
-        self.folder.path().join("tasks").join(relative)
+        relative.split('/').fold(self.folder.path().join("tasks"), |path, part| path.join(part))
     }
 
     fn write(&self, relative: &str, content: &str) {

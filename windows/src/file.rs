@@ -18,7 +18,7 @@ use crate::handle::{done, wide};
 /// A file or a folder at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Info {
-    /// The volume it is on.
+    /// The volume it is on; 0 where that is not told.
     pub volume: u64,
     /// Its number there: another file has another, and a renamed one keeps it.
     pub index: u64,
@@ -40,7 +40,9 @@ impl Info {
 
     /// Whether it is of the same file, whatever that holds.
     pub fn is_same_file(&self, other: &Info) -> bool {
-        (self.volume, self.index) == (other.volume, other.index)
+        // Wine forgets the volume of a file that is renamed while it is open.
+        let is_same_volume = self.volume == other.volume || self.volume == 0 || other.volume == 0;
+        is_same_volume && self.index == other.index
     }
 }
 

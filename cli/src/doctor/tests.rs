@@ -16,6 +16,7 @@ use argus_store::survey::Obstacle;
 use super::diagnosis::{Cure, Finding, Severity, diagnose};
 use super::evidence::{Evidence, File, Lock, LockState, Seen, Settings, Silent};
 use super::report::text;
+use crate::platform::advice;
 
 /// A registry with a daemon, and nothing wrong.
 fn sound() -> Evidence {
@@ -129,6 +130,7 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
     let damaged = |instead| File::Damaged { problem: "no JSON".into(), instead };
     let stale =
         LockState::Stale { holder: "process 7".into(), held_for: Some(Duration::from_secs(3)) };
+    let mended = advice::mend_socket("/home/me/.argus/registry.json.d/argusd.sock");
     // How it is harmed, what is found, how bad that is, the beginning of the help, the cure.
     let rows: Vec<(Harm, &str, Severity, &str, Option<Cure>)> = vec![
         (daemon(Probe::Absent), "daemon-absent", Note, "argus daemon start", Some(StartDaemon)),
@@ -137,7 +139,7 @@ fn each_thing_that_is_wrong_has_a_code_a_severity_and_a_cure() {
             daemon(Probe::Permission(error(Code::Permission))),
             "daemon-permission",
             Bad,
-            "chmod 600 /home/",
+            &mended,
             None,
         ),
         (daemon(foreign(Some("7"))), "other-user", Bad, "use a registry", None),

@@ -3,10 +3,11 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use argus_windows::file::{Info, free_bytes as free_bytes_of, info_at, info_at_link, info_of};
 use argus_windows::{process, security};
@@ -19,14 +20,17 @@ use crate::wait::Wait;
 const ERROR_INVALID_FUNCTION: i32 = 1;
 const ERROR_TOO_MANY_OPEN_FILES: i32 = 4;
 const ERROR_ACCESS_DENIED: i32 = 5;
+const ERROR_INVALID_HANDLE: i32 = 6;
 const ERROR_WRITE_PROTECT: i32 = 19;
 const ERROR_SHARING_VIOLATION: i32 = 32;
 const ERROR_LOCK_VIOLATION: i32 = 33;
 const ERROR_NOT_SUPPORTED: i32 = 50;
+const ERROR_INVALID_PARAMETER: i32 = 87;
 const ERROR_USER_MAPPED_FILE: i32 = 1224;
 const FILE_LIST_DIRECTORY: u32 = 0x1;
 const FILE_ADD_FILE: u32 = 0x2;
 const FILE_DELETE_CHILD: u32 = 0x40;
+const SYNCHRONIZE: u32 = 0x0010_0000;
 const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
@@ -34,19 +38,28 @@ const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 /// scanner, an editor, a program that reads it. Shorter than a request may take, so that it is answered.
 const IN_USE_WAIT: Duration = Duration::from_millis(1200);
 
+/// How long it is waited before the first further attempt, twice as long before the next, and so on.
+const IN_USE_PAUSE: Duration = Duration::from_millis(1);
+const IN_USE_PAUSE_MAX: Duration = Duration::from_millis(32);
+
 /// What tells a file from what it was before: if all of it is the same, so is the content.
+/// Each is of what was found at one path, and so on one volume, which therefore tells nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp(Info);
 
 impl Stamp {
     /// Of an open file.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
-        info_of(file).map(Stamp)
+        info_of(file).map(Stamp::without_volume)
     }
 
     /// Of what is at `path`; a link is followed.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
-        info_at(path).map(Stamp)
+        info_at(path).map(Stamp::without_volume)
+    }
+
+    fn without_volume(info: Info) -> Self {
+        Stamp(Info { volume: 0, ..info })
     }
 
     /// Whether it is of the same file with the same content, whatever that is called.
@@ -70,8 +83,8 @@ impl Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Info { volume, index, size, modified, changed, .. } = self.0;
-        write!(f, "{volume}:{index}:{size}:{modified}:{changed}")
+        let Info { index, size, modified, changed, .. } = self.0;
+        write!(f, "{index}:{size}:{modified}:{changed}")
     }
 }
 
@@ -126,7 +139,11 @@ pub(crate) fn open_in(_folder: &File, path: &Path, name: &str) -> io::Result<Fil
 
 /// Opens an existing file for reading.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
-    once_free(|| File::open(path))
+    once_free(|| match File::open(path) {
+        // Windows says of a folder only that it may not be read as a file.
+        Err(error) if is_denied(&error) && path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        opened => opened,
+    })
 }
 
 /// Makes a file that must not exist. Who may use it follows from its folder.
@@ -213,13 +230,17 @@ fn is_denied(error: &io::Error) -> bool {
 
 /// Gives a file another name; what had that goes, in one step. Waits while another program has it open.
 pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    let mut wait = Wait::new(IN_USE_WAIT);
+    let until = Instant::now() + IN_USE_WAIT;
+    // Most who have it open only read it, and are soon done.
+    let mut pause = IN_USE_PAUSE;
     loop {
         match fs::rename(from, to) {
             Err(error) if is_denied(&error) || is_in_use(&error) => {
-                if !wait.pause() {
+                if Instant::now() >= until {
                     return Err(told_in_use(error, to));
                 }
+                thread::sleep(pause);
+                pause = (pause * 2).min(IN_USE_PAUSE_MAX);
             }
             renamed => return renamed,
         }
@@ -267,29 +288,34 @@ pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A folder, to make the names in it durable later.
+/// An open folder, to make the names in it durable later.
 ///
-/// Windows syncs no folder. What happens to names is in NTFS' log, in the order in which it
-/// happened, and syncing any file afterwards makes NTFS write the log out.
+/// NTFS has what happens to names in its log, in the order in which it happened, and writes that out
+/// where a folder or a file is synced. File systems that sync no folder sync the file instead.
 #[derive(Debug)]
-pub(crate) struct OpenFolder(PathBuf);
+pub(crate) struct OpenFolder(File);
 
 impl OpenFolder {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(OpenFolder(path.to_owned()))
+        let mut options = File::options();
+        options.access_mode(FILE_LIST_DIRECTORY | FILE_ADD_FILE | SYNCHRONIZE);
+        options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).map(OpenFolder)
     }
 
-    /// Makes the names in it durable.
+    /// Makes the names in it durable, where Windows can.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let mut file = tempfile::tempfile_in(&self.0)?;
-        // There is something to be synced.
-        file.write_all(b"\n")?;
-        file.sync_all()
+        match self.0.sync_all() {
+            Err(error) if syncs_no_folder(&error) => Ok(()),
+            synced => synced,
+        }
     }
 
     /// Makes the name durable that a file in it has just got.
     pub(crate) fn sync_name_of(&self, file: &File) -> io::Result<()> {
-        file.sync_all()
+        match self.0.sync_all() {
+            Err(error) if syncs_no_folder(&error) => file.sync_all(),
+            synced => synced,
+        }
     }
 
     /// Windows has nothing to make many files durable at once: [`sync_later`] does it for each.
@@ -298,14 +324,27 @@ impl OpenFolder {
     }
 }
 
-/// Makes the content of a file durable, which takes one who may write into it.
-pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
-    once_free(|| File::options().write(true).open(path))?.sync_all()
+fn syncs_no_folder(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            ERROR_INVALID_FUNCTION
+                | ERROR_ACCESS_DENIED
+                | ERROR_INVALID_HANDLE
+                | ERROR_NOT_SUPPORTED
+                | ERROR_INVALID_PARAMETER
+        )
+    )
 }
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     OpenFolder::open(path)?.sync()
+}
+
+/// Makes the content of a file durable, which takes one who may write into it.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    once_free(|| File::options().write(true).open(path))?.sync_all()
 }
 
 /// Whether names in this folder may be looked up, made and removed by this user. Asks without trying.
@@ -335,6 +374,9 @@ pub(crate) fn is_read_only(error: &io::Error) -> bool {
 pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     free_bytes_of(path)
 }
+
+/// Whether [`lock_holder`] finds who holds a lock.
+pub(crate) const TELLS_LOCK_HOLDERS: bool = false;
 
 /// The process that holds a kernel lock on this file: Windows does not tell.
 pub(crate) fn lock_holder(_file: &File) -> Option<u32> {

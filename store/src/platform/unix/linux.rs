@@ -28,6 +28,9 @@ pub(crate) fn sync_later(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether [`lock_holder`] finds who holds a lock.
+pub(crate) const TELLS_LOCK_HOLDERS: bool = true;
+
 /// The process that holds a kernel lock on this file, where the system tells.
 pub(crate) fn lock_holder(file: &File) -> Option<u32> {
     let meta = file.metadata().ok()?;
