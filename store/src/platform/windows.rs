@@ -38,9 +38,9 @@ const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
 /// scanner, an editor, a program that reads it. Shorter than a request may take, so that it is answered.
 const IN_USE_WAIT: Duration = Duration::from_millis(1200);
 
-/// How long it is waited before the first further attempt, twice as long before the next, and so on.
-const IN_USE_PAUSE: Duration = Duration::from_millis(1);
-const IN_USE_PAUSE_MAX: Duration = Duration::from_millis(32);
+/// How long it is waited before the next attempt: about that. Most who have it open only read it, and
+/// are soon done; where many read it, it is free for moments only.
+const IN_USE_PAUSE_US: u64 = 2000;
 
 /// What tells a file from what it was before: if all of it is the same, so is the content.
 /// Each is of what was found at one path, and so on one volume, which therefore tells nothing.
@@ -231,16 +231,13 @@ fn is_denied(error: &io::Error) -> bool {
 /// Gives a file another name; what had that goes, in one step. Waits while another program has it open.
 pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
     let until = Instant::now() + IN_USE_WAIT;
-    // Most who have it open only read it, and are soon done.
-    let mut pause = IN_USE_PAUSE;
     loop {
         match fs::rename(from, to) {
             Err(error) if is_denied(&error) || is_in_use(&error) => {
                 if Instant::now() >= until {
                     return Err(told_in_use(error, to));
                 }
-                thread::sleep(pause);
-                pause = (pause * 2).min(IN_USE_PAUSE_MAX);
+                thread::sleep(Duration::from_micros(fastrand::u64(..2 * IN_USE_PAUSE_US)));
             }
             renamed => return renamed,
         }

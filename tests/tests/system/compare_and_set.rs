@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use argus_client::method::{Patch, Put, Remove};
 use argus_client::{Code, Mode};
 use argus_proto::json::JsonText;
-use argus_tests::{OldProgram, TestContext, executables, helper};
+use argus_tests::{OldProgram, TestContext, at_once, executables, helper};
 use serde_json::{Value, json};
 
 const BOTH_WAYS: [Mode; 2] = [Mode::DaemonOnly, Mode::Direct];
@@ -16,9 +16,9 @@ fn record(port: u16) -> JsonText {
 
 /// Seen to fail with an etag that is looked at before the lock is had.
 #[test]
-fn thirty_two_processes_that_count_together_lose_no_count() {
-    const PROCESSES: usize = 32;
-    const TIMES: usize = 100;
+fn processes_that_count_together_lose_no_count() {
+    const PROCESSES: usize = at_once(32);
+    const TIMES: usize = at_once(100);
     let context = TestContext::in_memory();
     context.start_daemon();
     let client = context.client(Mode::DaemonOnly);

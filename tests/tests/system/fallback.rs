@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use argus_client::method::{Heartbeat, List, Remove};
 use argus_client::{Code, Mode, Options, Way, announcement, blocking};
 use argus_presence::clock;
-use argus_tests::{OldProgram, Stopped, TestContext, ended, kill, until};
+use argus_tests::{OldProgram, Stopped, TestContext, at_once, ended, kill, until};
 use serde_json::json;
 
 fn port_of(context: &TestContext, id: &str) -> u64 {
@@ -186,7 +186,7 @@ fn the_threads_of_one_program_take_turns_in_direct_mode() {
     let context = TestContext::new();
     let shared = context.client(Mode::Direct);
     std::thread::scope(|scope| {
-        for number in 0..32_u32 {
+        for number in 0..at_once(32) {
             let (shared, context) = (&shared, &context);
             scope.spawn(move || {
                 // Half of them share a client, the others have one of their own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argus_client::method::Subscribe;
 use argus_client::{Code, EventKind, Mode, Reason, announcement};
-use argus_tests::{Bystander, OldProgram, TestContext, until};
+use argus_tests::{Bystander, OldProgram, TestContext, at_once, until};
 use serde_json::{Value, json};
 
 /// What was removed, and why, until nothing comes for a moment.
@@ -125,7 +125,7 @@ fn who_cannot_send_heartbeats_is_kept_fresh_while_its_process_lives() {
 /// Half through the daemon, half on the file. Seen to fail with a name that is chosen before the lock is had.
 #[test]
 fn sixty_four_processes_that_claim_one_name_get_sixty_four() {
-    const CLAIMS: usize = 64;
+    const CLAIMS: usize = at_once(64);
     let context = TestContext::new();
     context.start_daemon();
     let mut processes: Vec<Bystander> = (0..CLAIMS).map(|_| context.bystander()).collect();

@@ -5,14 +5,14 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use argus_tests::{
-    TestContext, copy_program, ended, executables, helper, kill, let_children_inherit,
+    TestContext, at_once, copy_program, ended, executables, helper, kill, let_children_inherit,
 };
 
 #[test]
-fn fifty_announcements_at_once_start_exactly_one_daemon() {
-    for _ in 0..20 {
+fn announcements_at_once_start_exactly_one_daemon() {
+    for _ in 0..at_once(20) {
         let context = TestContext::new();
-        let calls: Vec<_> = (0..50)
+        let calls: Vec<_> = (0..at_once(50))
             .map(|number| {
                 let id = format!("app-{number}");
                 context
@@ -29,7 +29,7 @@ fn fifty_announcements_at_once_start_exactly_one_daemon() {
             assert!(output.stderr.is_empty(), "nobody had to do without the daemon: {output:?}");
         }
         assert_eq!(context.daemons().len(), 1);
-        assert_eq!(context.ids().len(), 50);
+        assert_eq!(context.ids().len(), at_once(50));
         let log = fs::read_to_string(context.paths().log()).expect("a log");
         assert_eq!(log.matches("serving").count(), 1, "{log}");
     }

@@ -1,4 +1,4 @@
-//! Sixty-four clients at once: no acknowledged change is lost, whichever way it went.
+//! Many clients at once: no acknowledged change is lost, whichever way it went.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use argus_tests::{TestContext, executables, helper, kill};
+use argus_tests::{TestContext, at_once, executables, helper, kill};
 
-const CLIENTS: usize = 64;
+const CLIENTS: usize = at_once(64);
 const ROUNDS: usize = 6;
 
 /// What the clients of a storm were promised.
@@ -113,7 +113,7 @@ fn check(context: &TestContext, promised: &Promised) {
 }
 
 #[test]
-fn sixty_four_clients_of_the_daemon_lose_nothing_and_never_see_a_lock() {
+fn many_clients_of_the_daemon_lose_nothing_and_never_see_a_lock() {
     let context = TestContext::new();
     let promised = storm(&context, |_| "auto", |_| {});
     check(&context, &promised);
@@ -122,7 +122,7 @@ fn sixty_four_clients_of_the_daemon_lose_nothing_and_never_see_a_lock() {
 }
 
 #[test]
-fn sixty_four_clients_in_direct_mode_lose_nothing() {
+fn many_clients_in_direct_mode_lose_nothing() {
     let context = TestContext::new();
     let promised = storm(&context, |_| "direct", |_| {});
     check(&context, &promised);

@@ -104,3 +104,8 @@ pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("allowed");
 }
+
+/// How many of what a test would have at once it has here: all.
+pub const fn at_once(many: usize) -> usize {
+    many
+}
