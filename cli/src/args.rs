@@ -12,7 +12,13 @@ use crate::platform::EDITOR_BY_DEFAULT;
 
 /// The local registry that never loses an entry: who runs, on which port, in which folder.
 #[derive(Debug, Parser)]
-#[command(name = "argus", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "argus",
+    bin_name = "argus",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 #[command(after_help = "Exit codes: 0 done, 1 other, 2 usage, 3 outcome unknown, 4 not found, \
     5 conflict, 6 locked or busy, 7 corrupt or too new, 8 permission, 9 unreachable, 10 timeout, \
     11 doctor found something.")]

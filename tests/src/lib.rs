@@ -23,6 +23,7 @@ pub use rpc::Rpc;
 pub use versions::{Altered, OLDER};
 pub use wait::{DEADLINE, until};
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// Names the owner of its records to a helper program.
@@ -33,6 +34,12 @@ pub(crate) const OWNER: &str = "OWNER_OF_RECORDS";
 pub fn owner() -> u32 {
     let owner = std::env::var(OWNER).expect("whoever started this has prepared it");
     owner.parse().expect("a pid")
+}
+
+/// How a source names a folder.
+pub fn file_uri(folder: &Path) -> String {
+    let path = folder.to_string_lossy().replace('\\', "/");
+    if path.starts_with('/') { format!("file://{path}") } else { format!("file:///{path}") }
 }
 
 /// The pid of the test, for what is announced on behalf of somebody who lives.

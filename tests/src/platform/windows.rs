@@ -8,7 +8,11 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use argus_windows::process::Held;
-use argus_windows::{command_lines, file, handle, pipe_peek, terminate};
+use argus_windows::{command_lines, file, handle, pipe_peek, security, terminate};
+use interprocess::local_socket::ListenerOptions;
+use interprocess::os::windows::local_socket::ListenerOptionsExt;
+use interprocess::os::windows::security_descriptor::SecurityDescriptor;
+use widestring::U16CString;
 
 use super::FileStamp;
 use crate::wait::{DEADLINE, until};
@@ -216,4 +220,15 @@ impl Write for Connection {
 /// second to start, and a write ten times as long as elsewhere.
 pub const fn at_once(many: usize) -> usize {
     many.div_ceil(3)
+}
+
+/// Whether a process can pass a lock that it holds on to another.
+pub const LOCKS_ARE_PASSED_ON: bool = false;
+
+/// Lets only this user connect to what will listen, as argusd does.
+pub fn own(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    let rules = security::pipe_rules().expect("this user is known");
+    let rules = U16CString::from_str(rules).expect("it has no zero");
+    let rules = SecurityDescriptor::deserialize(&rules).expect("they can be read");
+    options.security_descriptor(rules)
 }

@@ -98,7 +98,7 @@ fn an_empty_home_is_sound_and_stays_empty() {
     assert!(context.daemons().is_empty());
     assert_eq!(fs::read_dir(context.home()).expect("a folder").count(), 0);
 
-    let elsewhere = context.home().join("a b/registry.json");
+    let elsewhere = context.home().join("a b").join("registry.json");
     let run = context.argus(&["--registry", &elsewhere.to_string_lossy(), "--json", "doctor"]);
     let help = help(&examined(&run).1, "daemon-absent");
     assert_eq!(help, format!("argus --registry '{}' daemon start", elsewhere.display()));

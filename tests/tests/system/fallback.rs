@@ -199,7 +199,7 @@ fn the_threads_of_one_program_take_turns_in_direct_mode() {
             });
         }
     });
-    assert_eq!(context.ids().len(), 128);
+    assert_eq!(context.ids().len(), 4 * at_once(32));
 }
 
 #[test]

@@ -139,6 +139,7 @@ fn without_an_executable_the_work_is_done_on_the_file() {
         .expect("argus can be run");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("no argusd beside this program"), "{stderr}");
+    let absent = format!("no argusd{} beside this program", std::env::consts::EXE_SUFFIX);
+    assert!(stderr.contains(&absent), "{stderr}");
     assert_eq!(context.ids(), ["x"]);
 }

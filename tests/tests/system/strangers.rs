@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use argus_store::Folder;
-use argus_tests::{Run, TestContext};
+use argus_tests::{Run, TestContext, own};
 use interprocess::local_socket::prelude::*;
 use interprocess::local_socket::{GenericFilePath, Listener, ListenerOptions, Stream};
 
@@ -13,7 +13,7 @@ pub(crate) fn listener(context: &TestContext) -> Listener {
     Folder::create(&context.paths()).expect("own folder");
     let path = context.paths().socket();
     let name = path.to_fs_name::<GenericFilePath>().expect("a name");
-    ListenerOptions::new().name(name).create_sync().expect("nobody listens")
+    own(ListenerOptions::new().name(name)).create_sync().expect("nobody listens")
 }
 
 /// Listens there, and lets `answer` have the connections.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use argus_client::Mode;
-use argus_tests::{Rpc, TestContext, until};
+use argus_tests::{Rpc, TestContext, file_uri, until};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -286,7 +286,7 @@ fn sources_of_the_settings_come_and_go_with_them() {
     until_ids(&context, &["late/a", "mine/a"]);
     let errors = source(&context, "late")["errors"].clone();
     assert_eq!(errors[0]["code"], "DUPLICATE_NAME", "{errors}");
-    assert_eq!(errors[0]["path"], format!("file://{}", other.display()), "{errors}");
+    assert_eq!(errors[0]["path"], file_uri(&other), "{errors}");
     configure("registry: {sources: [{name: mine, uri: 'file://./mine'}]}\n");
     until_ids(&context, &["late/b", "mine/a"]);
     assert_eq!(context.argus(&["sources", "rm", "late"]).code, 0);
@@ -316,7 +316,7 @@ fn without_a_daemon_sources_are_told_and_changed_and_followed_by_the_next() {
     assert_eq!(run.code, 9, "{run:?}");
     context.start_daemon();
     until_ids(&context, &["later/a"]);
-    assert_eq!(source(&context, "later")["uri"], format!("file://{path}"));
+    assert_eq!(source(&context, "later")["uri"], file_uri(path.as_ref()));
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn every_way_gives_the_same_answers_about_sources() {
     assert_eq!(through_rpc, direct);
     for (method, params, code) in [
         ("sources.add", json!({ "uri": "file://./x" }), "E_USAGE"),
-        ("sources.add", json!({ "uri": "file:///no/such" }), "E_NOT_FOUND"),
+        ("sources.add", json!({ "uri": file_uri(&context.home().join("none")) }), "E_NOT_FOUND"),
         ("sources.add", json!({}), "E_USAGE"),
         ("sources.remove", json!({ "name": "x" }), "E_NOT_FOUND"),
         ("sources.pause", json!({ "name": "x" }), "E_NOT_FOUND"),

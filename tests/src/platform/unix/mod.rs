@@ -15,6 +15,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use interprocess::local_socket::ListenerOptions;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -108,4 +109,12 @@ pub fn raise_descriptor_limit() {
 /// How many of what a test would have at once it has here: all.
 pub const fn at_once(many: usize) -> usize {
     many
+}
+
+/// Whether a process can pass a lock that it holds on to another.
+pub const LOCKS_ARE_PASSED_ON: bool = true;
+
+/// Lets only this user connect to what will listen, as argusd does.
+pub fn own(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    options
 }

@@ -252,13 +252,14 @@ fn a_clock_that_jumps_costs_no_record_and_sets_no_time_back() {
 #[test]
 fn listing_waits_for_no_lock_and_writes_nothing() {
     let context = TestContext::new();
-    context.argus(&["announce", "--id", "app", "--cwd", "/"]);
+    let cwd = context.home().to_string_lossy();
+    context.argus(&["announce", "--id", "app", "--cwd", &cwd]);
     let folder = Folder::open(context.paths().folder()).expect("own folder");
     let _turn = KernelLock::try_acquire(&folder, WRITE_LOCK).expect("own").expect("free");
     let _lock = OldProgram::new(&context.registry()).lock();
     let before = files(context.home());
     for way in WAYS {
-        for verb in [&["ls"][..], &["ls", "--by-cwd", "/"], &["get", "app"], &["resolve", "app"]] {
+        for verb in [&["ls"][..], &["ls", "--by-cwd", &cwd], &["get", "app"], &["resolve", "app"]] {
             let run = context.argus(&[way, verb].concat());
             assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{way:?} {verb:?}: {run:?}");
         }
