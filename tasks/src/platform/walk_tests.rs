@@ -59,7 +59,6 @@ fn what_is_no_file_is_refused_without_waiting_for_it() {
 
 /// One swaps a file of a task for a link that leaves, again and again, while another reads it.
 #[test]
-#[cfg(target_os = "linux")]
 fn a_link_that_is_swapped_in_never_leads_out() {
     let outside = tempfile::tempdir().expect("a folder");
     write(outside.path(), "secret.js", "secret");
