@@ -80,7 +80,6 @@ fn a_fifo_in_the_place_of_the_file_makes_nobody_wait() {
 
 /// The last question is asked behind the last look: who writes in that moment is found out by what the
 /// rename has taken away. Seen to fail with a rename that replaces instead.
-#[cfg(target_os = "linux")]
 #[test]
 fn what_somebody_writes_in_the_very_last_moment_is_put_back_and_merged() {
     struct LastMoment<'a> {
