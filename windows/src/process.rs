@@ -62,7 +62,7 @@ pub fn look(pid: u32) -> Seen {
 
 fn open(pid: u32) -> io::Result<OwnedHandle> {
     // Windows would take 1 to 3 for 0 and so on: the lowest bits do not count there.
-    if pid == 0 || pid % 4 != 0 {
+    if pid == 0 || !pid.is_multiple_of(4) {
         return Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER as i32));
     }
     let access = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
