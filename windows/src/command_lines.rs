@@ -5,17 +5,16 @@ use std::mem::{offset_of, zeroed};
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::ptr::null_mut;
 
-use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
 use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PEB, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_INFORMATION, PROCESS_VM_READ,
-    RTL_USER_PROCESS_PARAMETERS,
+    PEB, PROCESS_QUERY_INFORMATION, PROCESS_VM_READ, RTL_USER_PROCESS_PARAMETERS,
 };
 
 use crate::handle::{done, owned};
+use crate::process;
 
 /// The pids of all that run a program of this file name, with their command lines. Those that this
 /// user may not look into, or that end meanwhile, are left out.
@@ -45,11 +44,9 @@ fn pids_of(name: &str) -> io::Result<Vec<u32>> {
 }
 
 fn command_line(pid: u32) -> io::Result<String> {
-    let access = PROCESS_QUERY_INFORMATION | PROCESS_VM_READ;
-    #[expect(unsafe_code, reason = "what it opens is closed when it is dropped")]
-    let process = owned(unsafe { OpenProcess(access, 0, pid) })?;
+    let process = process::open(pid, PROCESS_QUERY_INFORMATION | PROCESS_VM_READ)?;
     // Its own memory says so: the process environment block leads to its parameters.
-    let block = environment_block(&process)?;
+    let block = process::basic(process.as_raw_handle())?.PebBaseAddress as usize;
     let parameters: usize = read(&process, block + offset_of!(PEB, ProcessParameters))?;
     let text = parameters + offset_of!(RTL_USER_PROCESS_PARAMETERS, CommandLine);
     let bytes: u16 = read(&process, text)?;
@@ -58,18 +55,6 @@ fn command_line(pid: u32) -> io::Result<String> {
     let mut units = vec![0_u16; usize::from(bytes) / 2];
     read_into(&process, at, &mut units)?;
     Ok(String::from_utf16_lossy(&units))
-}
-
-fn environment_block(process: &OwnedHandle) -> io::Result<usize> {
-    let mut told = PROCESS_BASIC_INFORMATION::default();
-    let (into, bytes) = ((&raw mut told).cast(), size_of::<PROCESS_BASIC_INFORMATION>() as u32);
-    let (handle, what) = (process.as_raw_handle(), ProcessBasicInformation);
-    #[expect(unsafe_code, reason = "it fills in the structure that it is given")]
-    let status = unsafe { NtQueryInformationProcess(handle, what, into, bytes, null_mut()) };
-    if status < 0 {
-        return Err(io::Error::other(format!("status {status:#x}")));
-    }
-    Ok(told.PebBaseAddress as usize)
 }
 
 fn read<T: Copy + Default>(process: &OwnedHandle, at: usize) -> io::Result<T> {

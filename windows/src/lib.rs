@@ -10,7 +10,6 @@ pub mod file;
 pub mod handle;
 pub mod job;
 pub mod pipe;
-pub mod pipe_peek;
 pub mod process;
 pub mod security;
 pub mod start;

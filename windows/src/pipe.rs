@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Pipes::{
     PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe,
 };
 
-use crate::handle::{owned, wide};
+use crate::handle::{done, owned, wide};
 use crate::security::{self, Attributes};
 
 /// How much may be on its way in each direction before the writer waits.
@@ -47,19 +47,26 @@ pub fn listen(path: &Path) -> io::Result<OwnedHandle> {
     }
 }
 
-/// Whether the other end of a pipe is closed.
+/// How many bytes can be read from a pipe at once, without waiting for more.
+///
+/// # Errors
+/// `BrokenPipe` where the other side has closed it and nothing is left in it.
+pub fn readable_bytes(pipe: &impl AsHandle) -> io::Result<usize> {
+    let (handle, mut bytes) = (pipe.as_handle().as_raw_handle(), 0);
+    #[expect(unsafe_code, reason = "it fills in a number, and nothing else is asked for")]
+    done(unsafe { PeekNamedPipe(handle, null_mut(), 0, null_mut(), &mut bytes, null_mut()) })?;
+    Ok(bytes as usize)
+}
+
+/// Whether the other end of a pipe is closed, and all was read that it had said.
 pub fn is_gone(pipe: &impl AsHandle) -> bool {
-    let handle = pipe.as_handle().as_raw_handle();
-    let nothing = null_mut();
-    #[expect(unsafe_code, reason = "it is asked whether it can be read, and nothing is read")]
-    let can_be_read =
-        unsafe { PeekNamedPipe(handle, nothing, 0, null_mut(), null_mut(), null_mut()) };
-    can_be_read == 0
+    readable_bytes(pipe).is_err()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::io::Write;
 
     use super::*;
 
@@ -75,5 +82,18 @@ mod tests {
         assert!(!is_gone(&client));
         drop((pipe, second));
         assert!(is_gone(&client));
+    }
+
+    #[test]
+    fn what_has_arrived_is_counted_and_an_end_is_told() {
+        let (reader, mut writer) = io::pipe().expect("a pipe");
+        assert_eq!(readable_bytes(&reader).expect("open"), 0);
+        writer.write_all(b"abc").expect("open");
+        assert_eq!(readable_bytes(&reader).expect("open"), 3);
+        drop(writer);
+        assert_eq!(readable_bytes(&reader).expect("not empty"), 3);
+        assert_eq!(io::read_to_string(&reader).expect("text"), "abc");
+        let error = readable_bytes(&reader).expect_err("at its end");
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -11,14 +11,15 @@ use windows_sys::Wdk::System::SystemInformation::{
 };
 use windows_sys::Wdk::System::Threading::{NtQueryInformationProcess, ProcessBasicInformation};
 use windows_sys::Win32::Foundation::{
-    ERROR_INVALID_PARAMETER, FILETIME, HANDLE, INVALID_HANDLE_VALUE, WAIT_OBJECT_0,
+    ERROR_INVALID_PARAMETER, FILETIME, HANDLE, INVALID_HANDLE_VALUE, NTSTATUS,
+    RtlNtStatusToDosError, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, GetProcessTimes, INFINITE, OpenProcess, PROCESS_BASIC_INFORMATION,
-    PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
-    QueryFullProcessImageNameW, RegisterWaitForSingleObject, UnregisterWaitEx, WT_EXECUTEONLYONCE,
-    WaitForSingleObject,
+    GetCurrentProcess, GetProcessTimes, INFINITE, OpenProcess, PROCESS_ACCESS_RIGHTS,
+    PROCESS_BASIC_INFORMATION, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW, RegisterWaitForSingleObject, UnregisterWaitEx,
+    WT_EXECUTEONLYONCE, WaitForSingleObject,
 };
 use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
 
@@ -45,7 +46,7 @@ pub enum Seen {
 
 /// Looks whether somebody has this pid.
 pub fn look(pid: u32) -> Seen {
-    let process = match open(pid) {
+    let process = match open_to_look(pid) {
         Ok(process) => process,
         // It is what Windows says of a pid that nobody has.
         Err(error) if error.raw_os_error() == Some(ERROR_INVALID_PARAMETER as i32) => {
@@ -60,12 +61,17 @@ pub fn look(pid: u32) -> Seen {
     started(&process).map_or(Seen::Hidden, Seen::Runs)
 }
 
-fn open(pid: u32) -> io::Result<OwnedHandle> {
+/// Opens a process that may be waited for and asked for its times.
+fn open_to_look(pid: u32) -> io::Result<OwnedHandle> {
     // Windows would take 1 to 3 for 0 and so on: the lowest bits do not count there.
     if pid == 0 || !pid.is_multiple_of(4) {
         return Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER as i32));
     }
-    let access = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
+    open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE)
+}
+
+/// Opens a process for what `access` names.
+pub(crate) fn open(pid: u32, access: PROCESS_ACCESS_RIGHTS) -> io::Result<OwnedHandle> {
     #[expect(unsafe_code, reason = "what it opens is closed when it is dropped")]
     owned(unsafe { OpenProcess(access, 0, pid) })
 }
@@ -88,7 +94,7 @@ fn started(process: &OwnedHandle) -> Option<u64> {
 
 /// The path of the program that a process runs.
 pub fn program_of(pid: u32) -> Option<String> {
-    let process = open(pid).ok()?;
+    let process = open_to_look(pid).ok()?;
     let mut path = vec![0; PATH_UNITS_MAX];
     let mut units = PATH_UNITS_MAX as u32;
     let (handle, into) = (process.as_raw_handle(), path.as_mut_ptr());
@@ -100,20 +106,35 @@ pub fn program_of(pid: u32) -> Option<String> {
 
 /// The process that started this one, if it still runs.
 pub fn parent_pid() -> Option<u32> {
-    let mut told = PROCESS_BASIC_INFORMATION::default();
-    let (into, bytes) = ((&raw mut told).cast(), size_of::<PROCESS_BASIC_INFORMATION>() as u32);
-    #[expect(unsafe_code, reason = "it fills in the structure that it is given")]
-    let status = unsafe {
-        let (own, what) = (GetCurrentProcess(), ProcessBasicInformation);
-        NtQueryInformationProcess(own, what, into, bytes, null_mut())
-    };
-    let parent = u32::try_from(told.InheritedFromUniqueProcessId).ok().filter(|_| status >= 0)?;
+    #[expect(unsafe_code, reason = "it takes nothing and cannot fail")]
+    let own = unsafe { GetCurrentProcess() };
+    let parent = u32::try_from(basic(own).ok()?.InheritedFromUniqueProcessId).ok()?;
     // Its pid may be somebody else's by now; a parent is older than its child.
     match (look(parent), look(std::process::id())) {
         (Seen::Runs(parents), Seen::Runs(own)) if parents <= own => Some(parent),
         (Seen::Hidden, _) => Some(parent),
         _ => None,
     }
+}
+
+/// What a process says of itself first: its parent, and where its memory begins.
+pub(crate) fn basic(process: HANDLE) -> io::Result<PROCESS_BASIC_INFORMATION> {
+    let mut told = PROCESS_BASIC_INFORMATION::default();
+    let (into, bytes) = ((&raw mut told).cast(), size_of::<PROCESS_BASIC_INFORMATION>() as u32);
+    #[expect(unsafe_code, reason = "it fills in the structure that it is given")]
+    let status = unsafe {
+        NtQueryInformationProcess(process, ProcessBasicInformation, into, bytes, null_mut())
+    };
+    succeeded(status).map(|()| told)
+}
+
+/// The result of a call of the kernel's own interface.
+pub(crate) fn succeeded(status: NTSTATUS) -> io::Result<()> {
+    if status >= 0 {
+        return Ok(());
+    }
+    #[expect(unsafe_code, reason = "translates a number")]
+    Err(io::Error::from_raw_os_error(unsafe { RtlNtStatusToDosError(status) } as i32))
 }
 
 /// What tells this boot from every other: when it began, on the clock as it was set then.
@@ -136,7 +157,9 @@ pub fn boot() -> Option<u64> {
     #[expect(unsafe_code, reason = "it fills in the structure that it is given")]
     let status =
         unsafe { NtQuerySystemInformation(SystemTimeOfDayInformation, into, bytes, null_mut()) };
-    (status >= 0).then(|| told.boot_time.wrapping_sub_unsigned(told.boot_time_bias) as u64)
+    succeeded(status)
+        .ok()
+        .map(|()| told.boot_time.wrapping_sub_unsigned(told.boot_time_bias) as u64)
 }
 
 /// How long ago this machine was started, time asleep included.
@@ -162,7 +185,7 @@ pub struct Held(OwnedHandle);
 impl Held {
     /// The process that has this pid now. `None` where there is none, or it may not be looked at.
     pub fn of(pid: u32) -> Option<Self> {
-        open(pid).ok().map(Held)
+        open_to_look(pid).ok().map(Held)
     }
 
     /// Whether it has ended.

@@ -1,14 +1,15 @@
 //! Ending a process that was not asked to end, and holding one up: for tests.
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::os::windows::io::AsRawHandle;
 
-use windows_sys::Win32::Foundation::{HANDLE, NTSTATUS, RtlNtStatusToDosError};
+use windows_sys::Win32::Foundation::{HANDLE, NTSTATUS};
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_ACCESS_RIGHTS, PROCESS_SUSPEND_RESUME, PROCESS_TERMINATE, TerminateProcess,
+    PROCESS_SUSPEND_RESUME, PROCESS_TERMINATE, TerminateProcess,
 };
 
-use crate::handle::{done, owned};
+use crate::handle::done;
+use crate::process::{open, succeeded};
 
 /// What a process ends with that is terminated, as with `Child::kill`.
 const EXIT_CODE: u32 = 1;
@@ -40,7 +41,7 @@ pub fn terminate(pid: u32) -> io::Result<()> {
 pub fn suspend(pid: u32) -> io::Result<()> {
     let process = open(pid, PROCESS_SUSPEND_RESUME)?;
     #[expect(unsafe_code, reason = "holds up another process")]
-    told(unsafe { NtSuspendProcess(process.as_raw_handle()) })
+    succeeded(unsafe { NtSuspendProcess(process.as_raw_handle()) })
 }
 
 /// Lets a suspended process go on.
@@ -50,20 +51,7 @@ pub fn suspend(pid: u32) -> io::Result<()> {
 pub fn resume(pid: u32) -> io::Result<()> {
     let process = open(pid, PROCESS_SUSPEND_RESUME)?;
     #[expect(unsafe_code, reason = "lets another process go on")]
-    told(unsafe { NtResumeProcess(process.as_raw_handle()) })
-}
-
-fn open(pid: u32, access: PROCESS_ACCESS_RIGHTS) -> io::Result<OwnedHandle> {
-    #[expect(unsafe_code, reason = "what it opens is closed when it is dropped")]
-    owned(unsafe { OpenProcess(access, 0, pid) })
-}
-
-fn told(status: NTSTATUS) -> io::Result<()> {
-    if status >= 0 {
-        return Ok(());
-    }
-    #[expect(unsafe_code, reason = "translates a number")]
-    Err(io::Error::from_raw_os_error(unsafe { RtlNtStatusToDosError(status) } as i32))
+    succeeded(unsafe { NtResumeProcess(process.as_raw_handle()) })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use argus_windows::process::Held;
-use argus_windows::{command_lines, file, handle, pipe_peek, security, terminate};
+use argus_windows::{command_lines, file, handle, pipe, security, terminate};
 use interprocess::local_socket::ListenerOptions;
 use interprocess::os::windows::local_socket::ListenerOptionsExt;
 use interprocess::os::windows::security_descriptor::SecurityDescriptor;
@@ -189,7 +189,7 @@ impl Read for Connection {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let deadline = Instant::now() + self.patience;
         loop {
-            match pipe_peek::readable_bytes(&self.pipe) {
+            match pipe::readable_bytes(&self.pipe) {
                 Ok(0) if Instant::now() < deadline => std::thread::sleep(LOOK),
                 Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
                 Ok(_) => return self.pipe.read(into),
