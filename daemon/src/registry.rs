@@ -24,8 +24,6 @@ use crate::vigil::Vigil;
 
 /// The most messages that wait for the registry; further senders wait.
 const MESSAGES_MAX: usize = 1024;
-/// How long somebody who missed a record waits for a look at the file.
-const LOOK_WAIT: Duration = Duration::from_millis(50);
 
 /// A change on its way to the registry.
 pub(crate) enum Message {
@@ -38,7 +36,7 @@ pub(crate) enum Message {
         pid: u32,
     },
     /// Look at the file now, and say so when that is done.
-    Look(oneshot::Sender<()>),
+    Look(oneshot::Sender<Result<()>>),
     /// The collection is described otherwise from now on; the file is to be read anew.
     Describe(Box<RegistryFile>, Arc<Collection>),
     /// Write what is in memory only, and end.
@@ -165,13 +163,16 @@ impl Registry {
         self.ask(Message::Heartbeat(heartbeat, reply), answer).await
     }
 
-    /// Looks at the file for what others wrote, and returns when the snapshot shows it. Not later
-    /// than [`LOOK_WAIT`], though: a commit under way may be waiting for a lock.
-    pub(crate) async fn look(&self) {
+    /// Looks at the file for what others wrote, and returns when the snapshot shows it. A commit under way
+    /// may be waiting for a lock or the disk; if that takes longer than `patience`, nothing is known.
+    pub(crate) async fn look(&self, patience: Duration) -> Result<()> {
         let (reply, looked) = oneshot::channel();
-        if self.messages.send(Message::Look(reply)).await.is_ok() {
-            let _ = tokio::time::timeout(LOOK_WAIT, looked).await;
-        }
+        let looked = self.ask(Message::Look(reply), looked);
+        tokio::time::timeout(patience, looked).await.unwrap_or_else(|_| {
+            let message = "what it was asked for is not in memory, and the file could not be looked at in time: \
+                           the write before is waiting for its lock or its disk";
+            Err(Error::new(Code::Timeout, message).hint("try again"))
+        })
     }
 
     /// Goes on with another description, and with the file that it says.

@@ -105,7 +105,7 @@ pub(crate) async fn serve(daemon: Arc<Daemon>, peer: Peer, call: Call) -> Result
         // Somebody may have announced it in direct mode a moment ago. Whoever was not found by
         // asking all who are there is not asked for again.
         Err(error) if error.code == Code::NotFound && names_an_id(&call.request) => {
-            registry.look().await;
+            registry.look(answer_in(call.deadline)).await?;
             from_memory(registry, peer.pid, &call).await
         }
         answer => answer,

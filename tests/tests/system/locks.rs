@@ -118,6 +118,35 @@ fn everyone_who_waits_for_a_lock_is_told_before_his_own_deadline() {
     assert_eq!(context.ids(), ["x"]);
 }
 
+/// Fails where a look that takes long is taken for one that found nothing: a watcher that had announced itself
+/// in direct mode was told by a busy daemon that it is not there.
+#[test]
+fn what_memory_lacks_is_looked_for_in_the_file_however_long_a_write_before_takes() {
+    let context = TestContext::new();
+    context.argus(&["announce", "--id", "there"]);
+    let client = context.client(Mode::DaemonOnly);
+    let lock = ForeignLock::new(&context);
+    let mut waiting = context
+        .command(&["--daemon-only", "announce", "--id", "x"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("argus can be run");
+    let mut number = 0;
+    while waiting.try_wait().expect("own child").is_none() {
+        // What holds the lock writes.
+        let id = format!("foreign-{number}");
+        let mut document = context.document();
+        document["watchers"][&id] = document["watchers"]["there"].clone();
+        document["watchers"][&id]["id"] = id.as_str().into();
+        fs::write(context.registry(), document.to_string()).expect("own file");
+        client.heartbeat(Heartbeat { id: id.clone(), pid: None }).expect("the file has it");
+        client.get(&id).expect("it is in memory now");
+        number += 1;
+    }
+    assert!(number > 1, "nothing was asked while the write waited");
+    drop(lock);
+}
+
 #[test]
 fn reading_and_heartbeats_do_not_wait_for_who_waits_for_a_lock() {
     let context = TestContext::new();
