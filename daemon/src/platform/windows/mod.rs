@@ -4,12 +4,14 @@ mod handover;
 
 use std::fs::OpenOptions;
 use std::future::pending;
-use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{io, iter};
 
 use argus_presence::ProcessEnd;
 use argus_windows::pipe;
 use argus_windows::security;
+use futures_util::future::select_all;
 use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::tokio::prelude::*;
 use interprocess::os::windows::named_pipe::tokio::PipeListener;
@@ -23,10 +25,16 @@ pub(crate) use argus_windows::start::silence_stdout;
 pub(crate) use handover::{Predecessor, Socket, hand_over};
 pub(crate) use interprocess::local_socket::tokio::Stream;
 
+/// How many can connect while this daemon is busy, until it accepts the first of them: a pipe has no queue, and
+/// who finds none that is free may be told that nobody takes his connection.
+const QUEUE: usize = 8;
+
 /// A pipe that we listen on.
 pub(crate) struct Binding {
-    /// `None` where a successor listens already.
-    listener: Option<Listener>,
+    /// Each with an instance that nobody has connected to yet. None where a successor listens already.
+    listeners: Vec<Listener>,
+    /// Which of them is looked at first: each in turn, so that no one's caller waits for ever.
+    first: AtomicUsize,
 }
 
 impl Binding {
@@ -45,8 +53,15 @@ impl Binding {
             .output_buffer_size_hint(pipe::BUFFER_BYTES)
             .security_descriptor(Some(SecurityDescriptor::deserialize(&rules)?))
             .to_owned()?;
-        let listener = PipeListener::<Bytes, Bytes>::from_handle_and_options(socket, options)?;
-        Ok(Binding { listener: Some(Listener::NamedPipe(listener.into())) })
+        let more = (1..QUEUE).map(|_| pipe::listen(path));
+        let listeners = iter::once(Ok(socket)).chain(more).map(|instance| {
+            let options = options.to_owned()?;
+            let listener =
+                PipeListener::<Bytes, Bytes>::from_handle_and_options(instance?, options)?;
+            Ok(Listener::NamedPipe(listener.into()))
+        });
+        let listeners = listeners.collect::<io::Result<_>>()?;
+        Ok(Binding { listeners, first: AtomicUsize::new(0) })
     }
 
     /// As [`Binding::inherit`]; nobody lends a pipe here.
@@ -55,10 +70,13 @@ impl Binding {
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Stream> {
-        match &self.listener {
-            Some(listener) => listener.accept().await,
-            None => pending().await,
+        if self.listeners.is_empty() {
+            return pending().await;
         }
+        let first = self.first.fetch_add(1, Ordering::Relaxed) % self.listeners.len();
+        let in_turn = self.listeners.iter().cycle().skip(first).take(self.listeners.len());
+        // Giving up those that are not ready loses nobody: who has connected is still there.
+        select_all(in_turn.map(|listener| Box::pin(listener.accept()))).await.0
     }
 
     /// A pipe is there for as long as somebody listens.
@@ -68,7 +86,7 @@ impl Binding {
 
     /// Lets those who connect now find the successor, who listens already.
     pub(crate) fn leave_to_successor(&mut self) {
-        self.listener = None;
+        self.listeners.clear();
     }
 
     /// Nothing to remove: the name goes with the last instance.
