@@ -8,7 +8,6 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::command::completions::{complete_collections, complete_ids};
-use crate::platform::EDITOR_BY_DEFAULT;
 
 /// The local registry that never loses an entry: who runs, on which port, in which folder.
 #[derive(Debug, Parser)]
@@ -226,9 +225,9 @@ pub(crate) struct Patch {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = format!("The editor is $VISUAL, else $EDITOR, else {EDITOR_BY_DEFAULT}. What it \
-    leaves is written only if nobody has changed the record meanwhile; heartbeats are no change. \
-    What cannot be written is kept in its file.")
+    after_help = "The editor is $VISUAL, else $EDITOR, else vi, on Windows notepad. What it leaves is \
+    written only if nobody has changed the record meanwhile; heartbeats are no change. What cannot be \
+    written is kept in its file."
 )]
 #[group(skip)]
 #[command(group = ArgGroup::new("subject").required(true))]

@@ -3,6 +3,7 @@
 mod args;
 mod command;
 mod doctor;
+mod editor;
 mod gate;
 mod output;
 mod platform;

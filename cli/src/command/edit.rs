@@ -13,9 +13,9 @@ use argus_proto::limits::FILE_BYTES_MAX;
 
 use super::get::pretty;
 use super::{Session, text_of};
-use crate::args;
 use crate::platform::{self, advice};
 use crate::typed::{argus, quoted};
+use crate::{args, editor};
 
 /// Longest name of a file, without its ending.
 const NAME_CHARS_MAX: usize = 64;
@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
         let text = pretty(&before) + "\n";
         let description = session.client.description();
         let subject = id.as_deref().unwrap_or(&description.name);
-        let file = platform::private_file(&file_name(subject), &text).map_err(|error| {
+        let file = editor::private_file(&file_name(subject), &text).map_err(|error| {
             Error::new(Code::Io, format!("cannot make a file to edit: {error}"))
         })?;
         Ok(Draft { session, id, before, etag, text, file })
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
 
     /// Lets the user edit the text, and writes what it has become; `None` where that is the same.
     async fn finish(&self) -> Result<Option<Written>> {
-        let editor = platform::editor();
+        let editor = editor::named();
         let status = platform::edit(&editor, &self.file).await;
         let how = match status {
             Ok(status) if status.success() => None,

@@ -8,10 +8,12 @@ mod windows;
 #[cfg(unix)]
 pub(crate) use unix::{
     EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
-    edit, editor, inherited, parent_pid, private_file, service_manager, stand_for, start_waiting,
+    create_private_folder, edit, inherited, parent_pid, private, service_manager, stand_for,
+    start_waiting,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
     EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
-    edit, editor, inherited, parent_pid, private_file, service_manager, stand_for, start_waiting,
+    create_private_folder, edit, inherited, parent_pid, private, service_manager, stand_for,
+    start_waiting,
 };

@@ -1,13 +1,12 @@
-//! The user's editor, and the file that it is given.
+//! The editor, and who may see what it is given.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File};
-use std::io::{self, IsTerminal, Write};
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::SystemTime;
 
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,23 +14,14 @@ use tokio::signal::unix::{SignalKind, signal};
 /// What is run where nobody has named one.
 pub(crate) const EDITOR_BY_DEFAULT: &str = "vi";
 
-/// What is run: `$VISUAL`, else `$EDITOR`, else the usual one.
-pub(crate) fn editor() -> OsString {
-    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os);
-    named.into_iter().find(|editor| !editor.is_empty()).unwrap_or_else(|| EDITOR_BY_DEFAULT.into())
+/// Makes a folder that only the user can enter.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Makes a file that only the user can read, alone in a folder that only the user can enter: what
-/// an editor puts beside it is as private.
-pub(crate) fn private_file(name: &str, text: &str) -> io::Result<PathBuf> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let folder = format!("argus-edit-{}-{:09}", std::process::id(), since.subsec_nanos());
-    let folder = std::path::absolute(std::env::temp_dir())?.join(folder);
-    DirBuilder::new().mode(0o700).create(&folder)?;
-    let path = folder.join(name);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path)?;
-    file.write_all(text.as_bytes())?;
-    Ok(path)
+/// A file that is made so can be read by the user only.
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
 }
 
 /// Runs the editor on a file, and waits for its end.

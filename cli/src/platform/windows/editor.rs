@@ -1,12 +1,11 @@
-//! The user's editor, and the file that it is given.
+//! The editor, and who may see what it is given.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal};
 use std::os::windows::io::AsHandle;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::SystemTime;
 
 use argus_windows::security;
 use tokio::process::Command;
@@ -17,23 +16,14 @@ use super::signals::Deaf;
 /// What is run where nobody has named one.
 pub(crate) const EDITOR_BY_DEFAULT: &str = "notepad";
 
-/// What is run: `VISUAL`, else `EDITOR`, else the usual one.
-pub(crate) fn editor() -> OsString {
-    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(std::env::var_os);
-    named.into_iter().find(|editor| !editor.is_empty()).unwrap_or_else(|| EDITOR_BY_DEFAULT.into())
+/// Makes a folder that only the user can enter.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    security::create_private_folder(path)
 }
 
-/// Makes a file that only the user can read, alone in a folder that only the user can enter: what
-/// an editor puts beside it is as private.
-pub(crate) fn private_file(name: &str, text: &str) -> io::Result<PathBuf> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let folder = format!("argus-edit-{}-{:09}", std::process::id(), since.subsec_nanos());
-    let folder = std::path::absolute(std::env::temp_dir())?.join(folder);
-    security::create_private_folder(&folder)?;
-    let path = folder.join(name);
-    let mut file = File::options().write(true).create_new(true).open(&path)?;
-    file.write_all(text.as_bytes())?;
-    Ok(path)
+/// A file is as private as the folder that it is in.
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 /// Runs the editor on a file, and waits for its end.

@@ -10,7 +10,7 @@ mod stand_in;
 use std::io;
 use std::process::Command;
 
-pub(crate) use editor::{EDITOR_BY_DEFAULT, edit, editor, private_file};
+pub(crate) use editor::{EDITOR_BY_DEFAULT, create_private_folder, edit, private};
 pub(crate) use gate::{Hearing, Telling, inherited, stand_for, start_waiting};
 pub(crate) use signals::{Ending, Forwarding, Suspending};
 
