@@ -278,7 +278,7 @@ fn mend(file: &mut RegistryFile, base: &Document) -> Done {
             note_recoveries(&mut done.changes, &done.recoveries);
         }
         Err(error) if error.is_about_content() => done.problem = Some(Some(error.into())),
-        Err(StoreError::Locked { .. }) => done.could_not_mend = true,
+        Err(StoreError::Locked { .. } | StoreError::InUse { .. }) => done.could_not_mend = true,
         Err(error) => {
             done.could_not_mend = true;
             done.unwritable = Some(Some(error.into()));
@@ -318,9 +318,12 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
             }
             Err(error) => {
                 let is_about_file = error.is_about_content();
+                // What another program has open can be written when that is closed: nothing is wrong with the disk.
+                // It was waited for already, and whoever asked is told.
+                let is_about_disk = !is_about_file && !matches!(error, StoreError::InUse { .. });
                 let error = Error::from(error);
                 done.problem = is_about_file.then(|| Some(error.clone()));
-                done.unwritable = (!is_about_file).then(|| Some(error.clone()));
+                done.unwritable = is_about_disk.then(|| Some(error.clone()));
                 done.answers.extend(batch.fail(&error));
                 return batch.leave_unwritten(done, file);
             }

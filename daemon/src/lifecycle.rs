@@ -131,7 +131,7 @@ fn owner_lock(paths: &Paths, folder: &Folder, is_lent: bool) -> Result<KernelLoc
         if let Some(lock) = KernelLock::try_acquire(folder, OWNER_LOCK)? {
             return Ok(lock);
         }
-        if !is_lent && paths.socket().exists() || !wait.pause() {
+        if !is_lent && platform::is_listened_at(&paths.socket()) || !wait.pause() {
             return Err(Error::new(
                 Code::Busy,
                 format!("another argusd already serves {}", paths.registry().display()),

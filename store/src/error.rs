@@ -26,6 +26,12 @@ pub enum StoreError {
         /// How long it has been held, as far as that can be told.
         age: Option<Duration>,
     },
+    /// Another program has the file open, and the wait has run out: on Windows it cannot be replaced then.
+    #[error("cannot replace {}: another program has it open", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is not a registry, or one from the future.
     #[error("cannot use {}: {source}", path.display())]
     Unreadable {
@@ -130,10 +136,7 @@ impl StoreError {
     pub(crate) fn replacing(path: &Path) -> impl FnOnce(io::Error) -> StoreError + use<> {
         let path = path.to_owned();
         move |source| match platform::is_in_use(&source) {
-            true => {
-                let holder = "another program that has it open".to_owned();
-                StoreError::Locked { path, holder, age: None }
-            }
+            true => StoreError::InUse { path },
             false => StoreError::io("rename a temporary file to", &path)(source),
         }
     }
@@ -158,7 +161,7 @@ impl StoreError {
     /// The code that a client sees.
     pub fn code(&self) -> Code {
         match self {
-            StoreError::Locked { .. } => Code::Locked,
+            StoreError::Locked { .. } | StoreError::InUse { .. } => Code::Locked,
             StoreError::Unreadable { source, .. } => source.code(),
             StoreError::OwnersToMend { .. } | StoreError::NotSetAside { .. } => Code::Corrupt,
             StoreError::TooLarge { .. } => Code::TooLarge,
@@ -183,6 +186,9 @@ impl From<StoreError> for Error {
                 .details(serde_json::json!({
                     "path": path.to_string_lossy(), "holder": holder, "ageMs": age.map(|age| age.as_millis() as u64),
                 })),
+            StoreError::InUse { path } => Error::new(Code::Locked, error.to_string())
+                .hint("try again once that has closed it; reading goes on meanwhile: argus ls")
+                .details(serde_json::json!({ "path": path.to_string_lossy() })),
             StoreError::OwnersToMend { path, .. } => Error::new(Code::Corrupt, error.to_string())
                 .hint("try again in a moment; if that does not help: argus doctor")
                 .details(serde_json::json!({ "path": path.to_string_lossy() })),

@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_OVERLAPPED, PIPE_ACCESS_DUPLEX};
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE,
-    PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe,
+    PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe, WaitNamedPipeW,
 };
 
 use crate::handle::{done, owned, wide};
@@ -47,6 +47,15 @@ pub fn listen(path: &Path) -> io::Result<OwnedHandle> {
     }
 }
 
+/// Whether somebody could connect to a path right now, without doing so.
+pub fn is_listened_at(path: &Path) -> bool {
+    /// The shortest that Windows knows: it has to be given a time.
+    const WAIT_MS: u32 = 1;
+    let path = wide(path);
+    #[expect(unsafe_code, reason = "the path lives longer than the call")]
+    done(unsafe { WaitNamedPipeW(path.as_ptr(), WAIT_MS) }).is_ok()
+}
+
 /// How many bytes can be read from a pipe at once, without waiting for more.
 ///
 /// # Errors
@@ -74,12 +83,17 @@ mod tests {
     fn a_pipe_is_this_users_and_tells_when_the_other_end_is_closed() {
         let path = format!(r"\\.\pipe\argus-test-{}", std::process::id());
         let path = Path::new(&path);
+        assert!(!is_listened_at(path));
         let pipe = listen(path).expect("free");
+        assert!(is_listened_at(path));
         let second = listen(path).expect("the same user's");
         let client = File::options().read(true).write(true).open(path).expect("connected");
         let owner = security::owner_of_pipe(&client).expect("readable");
         assert!(security::is_own(&owner).expect("known"), "{owner}");
         assert!(!is_gone(&client));
+        assert!(is_listened_at(path), "by the second");
+        let _other = File::options().read(true).write(true).open(path).expect("connected");
+        assert!(!is_listened_at(path), "both are taken");
         drop((pipe, second));
         assert!(is_gone(&client));
     }

@@ -101,6 +101,11 @@ impl Binding {
     }
 }
 
+/// Whether anybody seems to listen at a path: there is a socket, which may have been left behind.
+pub(crate) fn is_listened_at(path: &Path) -> bool {
+    path.exists()
+}
+
 /// Leaves the caller's session, folder and descriptors behind. Standard output stays open: over
 /// it the caller waits to hear that the daemon is ready.
 ///

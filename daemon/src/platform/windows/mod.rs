@@ -21,6 +21,7 @@ use tokio::signal::windows;
 use tokio::sync::oneshot;
 use widestring::U16CString;
 
+pub(crate) use argus_windows::pipe::is_listened_at;
 pub(crate) use argus_windows::start::silence_stdout;
 pub(crate) use handover::{Predecessor, Socket, hand_over};
 pub(crate) use interprocess::local_socket::tokio::Stream;

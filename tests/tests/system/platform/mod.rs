@@ -2,3 +2,5 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
