@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use argus_proto::Record;
@@ -371,41 +372,49 @@ fn two_who_write_in_turns_see_what_the_other_has_not_shown() {
 /// the whole file: what is found is what each of them has made of it.
 #[test]
 fn whatever_the_order_nothing_is_lost_and_nothing_comes_back() {
-    for seed in 0..60 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let home = home();
-        let mut file = home.file();
-        let mut model = BTreeMap::new();
-        set(&mut file, true, &[("start", Some("0"))]);
-        model.insert("start".to_owned(), "0".to_owned());
-        for step in 1..40 {
-            let number = step.to_string();
-            let who = random.u8(0..4);
-            let id = format!("{}{}", if who == 3 { "theirs" } else { "ours" }, random.u8(0..3));
-            let value = (!model.contains_key(&id) || random.bool()).then_some(number.as_str());
-            match who {
-                0..=2 => {
-                    if random.u8(0..4) == 0 {
-                        // The one before was killed.
-                        file = home.file();
-                    }
-                    set(&mut file, random.bool(), &[(&id, value)]);
-                }
-                _ => {
-                    // What they have not been shown they cannot remove.
-                    file.catch_up(WAIT).expect("free");
-                    home.edit_whole(&[(&id, value)], false);
-                    set(&mut file, false, &[("ours", Some(&number))]);
-                    model.insert("ours".to_owned(), number.clone());
-                }
-            }
-            match value {
-                Some(value) => model.insert(id, value.to_owned()),
-                None => model.remove(&id),
-            };
-            assert_eq!(home.found(), model, "seed {seed}, step {step}");
+    /// They wait for the disk most of the time.
+    const AT_ONCE: u64 = 6;
+    thread::scope(|scope| {
+        for first in 0..AT_ONCE {
+            scope.spawn(move || (first..60).step_by(AT_ONCE as usize).for_each(in_some_order));
         }
-        file.catch_up(WAIT).expect("free");
-        assert_eq!(home.shown(), model, "seed {seed}");
+    });
+}
+
+fn in_some_order(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let home = home();
+    let mut file = home.file();
+    let mut model = BTreeMap::new();
+    set(&mut file, true, &[("start", Some("0"))]);
+    model.insert("start".to_owned(), "0".to_owned());
+    for step in 1..40 {
+        let number = step.to_string();
+        let who = random.u8(0..4);
+        let id = format!("{}{}", if who == 3 { "theirs" } else { "ours" }, random.u8(0..3));
+        let value = (!model.contains_key(&id) || random.bool()).then_some(number.as_str());
+        match who {
+            0..=2 => {
+                if random.u8(0..4) == 0 {
+                    // The one before was killed.
+                    file = home.file();
+                }
+                set(&mut file, random.bool(), &[(&id, value)]);
+            }
+            _ => {
+                // What they have not been shown they cannot remove.
+                file.catch_up(WAIT).expect("free");
+                home.edit_whole(&[(&id, value)], false);
+                set(&mut file, false, &[("ours", Some(&number))]);
+                model.insert("ours".to_owned(), number.clone());
+            }
+        }
+        match value {
+            Some(value) => model.insert(id, value.to_owned()),
+            None => model.remove(&id),
+        };
+        assert_eq!(home.found(), model, "seed {seed}, step {step}");
     }
+    file.catch_up(WAIT).expect("free");
+    assert_eq!(home.shown(), model, "seed {seed}");
 }

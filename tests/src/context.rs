@@ -12,7 +12,7 @@ use crate::OWNER;
 use crate::executables::{executables, helper};
 use crate::platform::{ended, find, has_listener, kill, memory_folder};
 use crate::rpc::Rpc;
-use crate::wait::until;
+use crate::wait::{DEADLINE, until};
 
 /// A home directory. When it is dropped its daemons are killed and the folder is removed.
 #[derive(Debug)]
@@ -149,6 +149,12 @@ impl TestContext {
             daemon_executable: Some(executables().argusd.clone()),
             ..Options::new(self.registry())
         }
+    }
+
+    /// The same for who waits as long as it takes, on however busy a machine: where it is not about time.
+    pub fn patient(&self, mode: Mode) -> Options {
+        let (lock_wait, request_timeout) = (Some(DEADLINE), 2 * DEADLINE);
+        Options { lock_wait, request_timeout, ..self.options(mode) }
     }
 
     /// A client for this home's registry.

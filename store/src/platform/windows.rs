@@ -126,8 +126,9 @@ pub(crate) fn open_private_folder(path: &Path, tighten: bool) -> StoreResult<Fil
 }
 
 fn open_folder_no_follow(path: &Path) -> io::Result<File> {
-    let flags = FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT;
-    File::options().read(true).custom_flags(flags).open(path)
+    let mut options = File::options();
+    options.read(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+    once_free(|| options.open(path))
 }
 
 /// Opens a file of a folder for reading and writing, and makes it where it is missing.
@@ -296,7 +297,8 @@ impl OpenFolder {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = File::options();
         options.access_mode(FILE_LIST_DIRECTORY | FILE_ADD_FILE | SYNCHRONIZE);
-        options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).map(OpenFolder)
+        options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+        once_free(|| options.open(path)).map(OpenFolder)
     }
 
     /// Makes the names in it durable, where Windows can.

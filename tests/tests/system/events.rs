@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use argus_client::method::{List, Remove, Subscribe};
-use argus_client::{Event, EventKind, Mode, Reason, announcement};
+use argus_client::{Event, EventKind, Mode, Reason, announcement, blocking};
 use argus_tests::{DEADLINE, Rpc, TestContext, kill, until};
 use serde_json::{Value, json};
 
@@ -200,7 +200,7 @@ fn a_subscriber_that_reads_nothing_is_closed_with_a_cursor_that_resumes() {
     let context = TestContext::new();
     context.start_daemon();
     let mut subscriber = Subscriber::new(&context, json!({}));
-    let client = context.client(Mode::DaemonOnly);
+    let client = blocking::Client::new(context.patient(Mode::DaemonOnly)).expect("a client");
     let note = "x".repeat(60_000);
     let (stalled, mut changes) = (Instant::now(), 0_u64);
     while changes < 100 || stalled.elapsed() < STALL {

@@ -184,12 +184,7 @@ fn a_blocking_client_may_be_used_inside_a_runtime_and_by_many_threads() {
 #[test]
 fn the_threads_of_one_program_take_turns_in_direct_mode() {
     let context = TestContext::new();
-    // Whose turn comes is what counts here, not how fast the disk is.
-    let patient = || {
-        let (lock_wait, request_timeout) = (Some(Duration::from_secs(30)), Duration::from_secs(40));
-        let options = context.options(Mode::Direct);
-        blocking::Client::new(Options { lock_wait, request_timeout, ..options }).expect("a client")
-    };
+    let patient = || blocking::Client::new(context.patient(Mode::Direct)).expect("a client");
     let shared = patient();
     std::thread::scope(|scope| {
         for number in 0..at_once(32) {

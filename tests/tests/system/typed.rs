@@ -37,7 +37,7 @@ fn ssh(host: &str) -> Machine {
 }
 
 fn machines(context: &TestContext, mode: Mode) -> Collection<Machine> {
-    let client = Client::new(context.options(mode)).expect("it needs nothing");
+    let client = Client::new(context.patient(mode)).expect("it needs nothing");
     client.collection("machines")
 }
 
