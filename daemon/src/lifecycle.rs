@@ -124,7 +124,8 @@ impl Ownership {
     }
 }
 
-/// A daemon that is ending has removed its socket, unless that is lent.
+/// A daemon that is ending listens no more, unless its socket is lent. One that was killed may keep the lock until
+/// the last of its threads has come back from the disk.
 fn owner_lock(paths: &Paths, folder: &Folder, is_lent: bool) -> Result<KernelLock, Error> {
     let mut wait = Wait::new(OWNER_WAIT);
     loop {

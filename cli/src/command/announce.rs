@@ -5,7 +5,7 @@ use argus_client::{Announcement, Code, Error, Result, announcement};
 
 use super::{Session, folder, json_text};
 use crate::args::Announce;
-use crate::platform::parent_pid;
+use crate::platform::{NO_PARENT, parent_pid};
 
 pub(crate) async fn run(session: &Session, arguments: Announce) -> Result<()> {
     let mut announcement = begin(&arguments.id, arguments.data.as_deref())?;
@@ -46,12 +46,8 @@ pub(super) fn begin(id: &str, data: Option<&str>) -> Result<Announcement> {
 /// The shell or script that called.
 fn caller() -> Result<u32> {
     match parent_pid() {
-        // As for the first process of a container.
-        0 => Err(Error::new(
-            Code::Usage,
-            "the process that called argus is outside its pid namespace, and has no pid here",
-        )
-        .hint("name the process: argus announce --id ID --pid N")),
+        0 => Err(Error::new(Code::Usage, NO_PARENT)
+            .hint("name the process: argus announce --id ID --pid N")),
         pid => Ok(pid),
     }
 }

@@ -7,13 +7,13 @@ mod windows;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
-    create_private_folder, edit, inherited, parent_pid, private, service_manager, stand_for,
-    start_waiting,
+    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, NO_PARENT, Suspending, Telling, advice,
+    become_process, create_private_folder, edit, inherited, parent_pid, private, service_manager,
+    stand_for, start_waiting,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
-    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, Suspending, Telling, advice, become_process,
-    create_private_folder, edit, inherited, parent_pid, private, service_manager, stand_for,
-    start_waiting,
+    EDITOR_BY_DEFAULT, Ending, Forwarding, Hearing, NO_PARENT, Suspending, Telling, advice,
+    become_process, create_private_folder, edit, inherited, parent_pid, private, service_manager,
+    stand_for, start_waiting,
 };

@@ -5,6 +5,10 @@ mod changes;
 mod checked;
 #[cfg(target_os = "linux")]
 mod inotify;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(all(unix, not(target_os = "linux")))]
+mod macos;
 #[cfg(all(unix, any(not(target_os = "linux"), test)))]
 mod recursive;
 mod stamp;
@@ -12,12 +16,6 @@ mod stamp;
 mod stamp_unix;
 #[cfg(windows)]
 mod stamp_windows;
-#[cfg(target_os = "linux")]
-#[path = "linux.rs"]
-mod system;
-#[cfg(all(unix, not(target_os = "linux")))]
-#[path = "macos.rs"]
-mod system;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -27,6 +25,14 @@ mod windows;
 pub(crate) use changes::Watch;
 #[cfg(target_os = "linux")]
 pub(crate) use inotify::Watch;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Handle;
+#[cfg(target_os = "linux")]
+use linux::{identity, modified_at};
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) use macos::Handle;
+#[cfg(all(unix, not(target_os = "linux")))]
+use macos::{identity, modified_at};
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) use recursive::Watch;
 pub(crate) use stamp::Stamp;
@@ -34,8 +40,6 @@ pub(crate) use stamp::Stamp;
 pub(crate) use stamp_unix::Identity;
 #[cfg(windows)]
 pub(crate) use stamp_windows::Identity;
-#[cfg(unix)]
-pub(crate) use system::Handle;
 #[cfg(unix)]
 pub(crate) use unix::entries;
 #[cfg(windows)]

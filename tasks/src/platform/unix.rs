@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::Stamp;
-use super::system::{identity, modified_at};
+use super::{identity, modified_at};
 use crate::root::{Entry, Kind};
 
 /// Waits for nobody, and lets no terminal take this process over.

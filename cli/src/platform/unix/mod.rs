@@ -19,7 +19,11 @@ pub(crate) use signals::{Ending, Forwarding, Suspending};
 
 use crate::service::Manager;
 
-/// The process that called this one.
+/// Why nobody can be named who called this process, as for the first one of a container.
+pub(crate) const NO_PARENT: &str =
+    "the process that called argus is outside its pid namespace, and has no pid here";
+
+/// The process that called this one; 0 where that has no pid here.
 pub(crate) fn parent_pid() -> u32 {
     std::os::unix::process::parent_id()
 }

@@ -16,7 +16,10 @@ pub(crate) use signals::{Ending, Forwarding, Suspending};
 
 use crate::service::Manager;
 
-/// The process that called this one; 0 where that is not known.
+/// Why nobody can be named who called this process.
+pub(crate) const NO_PARENT: &str = "the process that called argus has ended already";
+
+/// The process that called this one; 0 where that has ended.
 pub(crate) fn parent_pid() -> u32 {
     argus_windows::process::parent_pid().unwrap_or(0)
 }

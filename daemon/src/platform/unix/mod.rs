@@ -19,6 +19,8 @@ use interprocess::local_socket::tokio::{Listener, prelude::*};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -101,9 +103,15 @@ impl Binding {
     }
 }
 
-/// Whether anybody seems to listen at a path: there is a socket, which may have been left behind.
+/// Whether somebody listens at a path. A socket that was left behind is there as well.
 pub(crate) fn is_listened_at(path: &Path) -> bool {
-    path.exists()
+    let connected = || {
+        let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        // Who has a full queue is not waited for: he listens.
+        ioctl_fionbio(&socket, true)?;
+        connect(&socket, &SocketAddrUnix::new(path)?)
+    };
+    matches!(connected(), Ok(()) | Err(Errno::AGAIN))
 }
 
 /// Leaves the caller's session, folder and descriptors behind. Standard output stays open: over
