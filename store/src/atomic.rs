@@ -20,8 +20,8 @@ use crate::platform::{self, OpenFolder, Stamp};
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
 
-/// How much of a content is written at a time. All of it at once would have to be in memory first; much
-/// less at once makes the file system work in small pieces, which costs more.
+/// How much of a content is written at a time: the disk works on one piece while the next is made. Much less
+/// at once makes the file system work in small pieces, which costs more.
 const WRITE_BYTES: usize = 1024 * 1024;
 
 /// How often a file is put back that another program keeps replacing.
@@ -146,10 +146,10 @@ pub(crate) fn prepare(
     mode_max: Option<u32>,
 ) -> StoreResult<Prepared> {
     let parent = target.parent().unwrap_or(Path::new("."));
-    let mut temp =
-        temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
+    let temp = temporary(target).map_err(StoreError::io("create a temporary file in", parent))?;
     let path = temp.path().to_owned();
-    let mut out = BufWriter::with_capacity(WRITE_BYTES, temp.as_file_mut());
+    let pieces = Pieces { file: temp.as_file(), written: 0 };
+    let mut out = BufWriter::with_capacity(WRITE_BYTES, pieces);
     write(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", &path))?;
     drop(out);
     platform::set_access(&temp, target, replaced, mode_max)
@@ -157,6 +157,28 @@ pub(crate) fn prepare(
     temp.as_file().sync_all().map_err(StoreError::io("fsync", &path))?;
     let folder = OpenFolder::open(parent).map_err(StoreError::io("open the folder", parent))?;
     Ok(Prepared { temp, target: target.to_owned(), folder, parent: parent.to_owned() })
+}
+
+/// Writes a file, and lets the disk begin with what was written.
+struct Pieces<'a> {
+    file: &'a File,
+    written: u64,
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let bytes = self.file.write(piece)?;
+        // The last piece is synced in a moment anyway.
+        if bytes >= WRITE_BYTES / 2 {
+            platform::begin_to_sync(self.file, self.written, bytes);
+        }
+        self.written += bytes as u64;
+        Ok(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The new content in its place, and the old one under the temporary name.
@@ -244,7 +266,10 @@ impl Exchanged {
         let (file, temp) = temp.into_parts();
         if let Some(old) = old {
             // Without it a damaged file costs more; that is no reason to call the write failed.
-            let _ = platform::replace(&temp, old);
+            if platform::replace(&temp, old).is_ok() {
+                // There is nothing of that name any more that it could remove.
+                let _ = temp.keep();
+            }
         }
         Ok(file)
     }

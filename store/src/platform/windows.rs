@@ -281,6 +281,9 @@ pub(crate) fn mode(_meta: &Metadata) -> Option<u32> {
     None
 }
 
+/// Nothing to do: the system begins by itself.
+pub(crate) fn begin_to_sync(_file: &File, _from: u64, _bytes: usize) {}
+
 /// Syncs a file now, since [`OpenFolder::sync_file_system`] cannot do it for all of them.
 pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     file.sync_all()

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -21,6 +22,16 @@ pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<bool> {
 /// files one by one.
 pub(super) fn sync_file_system(folder: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(folder)?)
+}
+
+/// Lets the disk begin with a part of a file, and does not wait for it. What fails here fails again when the
+/// file is synced.
+pub(crate) fn begin_to_sync(file: &File, from: u64, bytes: usize) {
+    let (from, bytes) = (from.cast_signed(), bytes as i64);
+    #[expect(unsafe_code, reason = "it is told numbers only, and the file is open")]
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), from, bytes, libc::SYNC_FILE_RANGE_WRITE);
+    }
 }
 
 /// Nothing to do: [`sync_file_system`] does it for all files.

@@ -23,6 +23,9 @@ pub(super) fn sync_file_system(_folder: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Nothing to do: the system begins by itself.
+pub(crate) fn begin_to_sync(_file: &File, _from: u64, _bytes: usize) {}
+
 /// Syncs a file now, since [`sync_file_system`] cannot do it for all of them.
 pub(crate) fn sync_later(file: &File) -> io::Result<()> {
     file.sync_all()

@@ -21,11 +21,11 @@ use crate::error::{StoreError, StoreResult};
 #[cfg(target_os = "linux")]
 use linux::sync_file_system;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{TELLS_LOCK_HOLDERS, exchange, lock_holder, sync_later};
+pub(crate) use linux::{TELLS_LOCK_HOLDERS, begin_to_sync, exchange, lock_holder, sync_later};
 #[cfg(not(target_os = "linux"))]
 use macos::sync_file_system;
 #[cfg(not(target_os = "linux"))]
-pub(crate) use macos::{TELLS_LOCK_HOLDERS, exchange, lock_holder, sync_later};
+pub(crate) use macos::{TELLS_LOCK_HOLDERS, begin_to_sync, exchange, lock_holder, sync_later};
 
 /// What tells a file from what it was before: if all of it is the same, so is the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
