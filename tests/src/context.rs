@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::OWNER;
 use crate::executables::{executables, helper};
-use crate::platform::{ended, find, has_listener, kill, memory_folder};
+use crate::platform::{cannot_be_run_yet, ended, find, has_listener, kill, memory_folder};
 use crate::rpc::Rpc;
 use crate::wait::{DEADLINE, until};
 
@@ -125,7 +125,11 @@ impl TestContext {
 
     /// Runs `argus` to its end.
     pub fn argus(&self, arguments: &[&str]) -> Run {
-        self.command(arguments).output().expect("argus can be run").into()
+        let output = until("argus can be run", || match self.command(arguments).output() {
+            Err(error) if cannot_be_run_yet(&error) => None,
+            output => Some(output.expect("argus can be run")),
+        });
+        output.into()
     }
 
     /// Runs `argus` to its end, with something on its standard input.

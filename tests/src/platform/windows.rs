@@ -216,6 +216,12 @@ impl Write for Connection {
     }
 }
 
+/// Whether a program could be run in a moment: Wine fails so where many are started at once.
+pub fn cannot_be_run_yet(error: &io::Error) -> bool {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    error.raw_os_error() == Some(ERROR_INTERNAL_ERROR)
+}
+
 /// How many of what a test would have at once it has here: under Wine a process takes a third of a
 /// second to start, and a write ten times as long as elsewhere.
 pub const fn at_once(many: usize) -> usize {

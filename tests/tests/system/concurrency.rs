@@ -26,7 +26,8 @@ fn at_once(context: &TestContext, ways: &[Mode], work: impl Fn(usize, &blocking:
         for number in 0..THREADS {
             let (start, work) = (&start, &work);
             scope.spawn(move || {
-                let client = context.client(ways[number % ways.len()]);
+                let client = blocking::Client::new(context.patient(ways[number % ways.len()]))
+                    .expect("a client");
                 start.wait();
                 work(number, &client);
             });

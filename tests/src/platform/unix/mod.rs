@@ -9,7 +9,7 @@ mod ps;
 mod terminal;
 
 use std::fs::{self, File, Permissions};
-use std::io::PipeWriter;
+use std::io::{self, PipeWriter};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -104,6 +104,11 @@ pub fn open_as_others_do(path: &Path) -> File {
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("allowed");
+}
+
+/// Whether a program could be run in a moment.
+pub fn cannot_be_run_yet(_error: &io::Error) -> bool {
+    false
 }
 
 /// How many of what a test would have at once it has here: all.
