@@ -1,7 +1,7 @@
 //! Beside programs that know only the lockfile, and processes that hold a lock for too long.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use argus_client::method::{Heartbeat, List};
 use argus_client::{Code, Mode, Options, announcement, blocking};
@@ -118,6 +118,12 @@ fn everyone_who_waits_for_a_lock_is_told_before_his_own_deadline() {
     assert_eq!(context.ids(), ["x"]);
 }
 
+/// A change through the daemon, which waits for its lock.
+fn start_to_announce(context: &TestContext) -> Child {
+    let mut command = context.command(&["--daemon-only", "announce", "--id", "x"]);
+    command.stderr(Stdio::null()).spawn().expect("argus can be run")
+}
+
 /// Fails where a look that takes long is taken for one that found nothing: a watcher that had announced itself
 /// in direct mode was told by a busy daemon that it is not there.
 #[test]
@@ -126,11 +132,7 @@ fn what_memory_lacks_is_looked_for_in_the_file_however_long_a_write_before_takes
     context.argus(&["announce", "--id", "there"]);
     let client = context.client(Mode::DaemonOnly);
     let lock = ForeignLock::new(&context);
-    let mut waiting = context
-        .command(&["--daemon-only", "announce", "--id", "x"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("argus can be run");
+    let mut waiting = start_to_announce(&context);
     let mut number = 0;
     while waiting.try_wait().expect("own child").is_none() {
         // What holds the lock writes.
@@ -152,11 +154,7 @@ fn reading_and_heartbeats_do_not_wait_for_who_waits_for_a_lock() {
     let context = TestContext::new();
     context.argus(&["announce", "--id", "there"]);
     let lock = ForeignLock::new(&context);
-    let mut waiting = context
-        .command(&["--daemon-only", "announce", "--id", "x"])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("argus can be run");
+    let mut waiting = start_to_announce(&context);
     let client = context.client(Mode::DaemonOnly);
     client.get("there").expect("served");
     client.heartbeat(Heartbeat { id: "there".into(), pid: None }).expect("served");
