@@ -61,8 +61,8 @@ pub(crate) struct Owner {
     damaged_looks: u32,
     looks_before_mending: u32,
     /// Who waits for a look at the file that has not begun, and for the one under way.
-    lookers: Vec<oneshot::Sender<Result<()>>>,
-    looking: Vec<oneshot::Sender<Result<()>>>,
+    lookers: Vec<oneshot::Sender<()>>,
+    looking: Vec<oneshot::Sender<()>>,
     /// What the collection is to be described as, when no job is under way.
     description: Option<(Box<RegistryFile>, Arc<Collection>)>,
     finish: Option<oneshot::Sender<()>>,
@@ -369,7 +369,7 @@ impl Owner {
             false => self.shared.pulse.heartbeats.send_replace(()),
         };
         for looker in self.looking.drain(..) {
-            let _ = looker.send(Ok(()));
+            let _ = looker.send(());
         }
         for (pending, result) in done.answers {
             let cursor = cursor(&self.shared.epoch, self.snapshot.revision);

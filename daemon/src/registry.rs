@@ -36,7 +36,7 @@ pub(crate) enum Message {
         pid: u32,
     },
     /// Look at the file now, and say so when that is done.
-    Look(oneshot::Sender<Result<()>>),
+    Look(oneshot::Sender<()>),
     /// The collection is described otherwise from now on; the file is to be read anew.
     Describe(Box<RegistryFile>, Arc<Collection>),
     /// Write what is in memory only, and end.
@@ -147,20 +147,20 @@ impl Registry {
     ) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
         let work = Work::Asked { request, caller, reply };
-        self.ask(Message::Change(Pending { work, limits }), answer).await
+        self.ask(Message::Change(Pending { work, limits }), answer).await?
     }
 
     /// Takes over records from who is right about them, durably.
     pub(crate) async fn adopt(&self, adoption: Adoption, limits: Limits) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         let work = Work::Adopted { adoption, reply };
-        self.ask(Message::Change(Pending { work, limits }), answer).await
+        self.ask(Message::Change(Pending { work, limits }), answer).await?
     }
 
     /// Refreshes a record in memory.
     pub(crate) async fn heartbeat(&self, heartbeat: Heartbeat) -> Result<Answer> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Message::Heartbeat(heartbeat, reply), answer).await
+        self.ask(Message::Heartbeat(heartbeat, reply), answer).await?
     }
 
     /// Looks at the file for what others wrote, and returns when the snapshot shows it. A commit under way
@@ -189,10 +189,10 @@ impl Registry {
         }
     }
 
-    async fn ask<T>(&self, message: Message, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+    async fn ask<T>(&self, message: Message, answer: oneshot::Receiver<T>) -> Result<T> {
         let ending = || Error::new(Code::Busy, "argusd is ending").hint("try again");
         self.messages.send(message).await.map_err(|_| ending())?;
-        answer.await.map_err(|_| ending())?
+        answer.await.map_err(|_| ending())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use argus_client::{Mode, announcement};
-use argus_tests::{TestContext, ended, executables, until};
+use argus_tests::{Rpc, Stopped, TestContext, ended, executables, until};
 use serde_json::json;
 
 #[test]
@@ -96,4 +96,16 @@ fn requests_in_flight_are_answered_before_the_end() {
     }
     assert_eq!(acknowledged, 50);
     assert_eq!(context.ids().len(), 50);
+}
+
+/// Fails on Windows where one instance of the pipe is there at a time: a pipe has no queue.
+#[test]
+fn eight_can_connect_while_the_daemon_is_busy_and_are_served_then() {
+    let context = TestContext::new();
+    let stopped = Stopped::new(context.start_daemon());
+    let mut connections: Vec<Rpc> = (0..8).map(|_| context.rpc()).collect();
+    drop(stopped);
+    for connection in &mut connections {
+        assert_eq!(connection.result("list", json!({}))["records"], json!([]));
+    }
 }

@@ -75,7 +75,8 @@ impl Binding {
             return pending().await;
         }
         let first = self.first.fetch_add(1, Ordering::Relaxed) % self.listeners.len();
-        let in_turn = self.listeners.iter().cycle().skip(first).take(self.listeners.len());
+        let (last, first) = self.listeners.split_at(first);
+        let in_turn = first.iter().chain(last);
         // Giving up those that are not ready loses nobody: who has connected is still there.
         select_all(in_turn.map(|listener| Box::pin(listener.accept()))).await.0
     }

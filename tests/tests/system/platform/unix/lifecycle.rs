@@ -1,12 +1,8 @@
 //! A daemon that is sent a signal, and one whose files vanish while it has them open.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
-use std::time::Duration;
 
 use argus_client::{Mode, announcement};
-use argus_store::kernel_lock::OWNER_LOCK;
-use argus_store::{Folder, KernelLock};
 use argus_tests::{TestContext, ended, signal_process, until};
 use rustix::process::Signal;
 use serde_json::json;
@@ -42,24 +38,6 @@ fn a_silent_connection_costs_nobody_his_heartbeat_at_the_end() {
     signal_process(pid, Signal::TERM);
     until("the daemon ends", || ended(pid).then_some(()));
     assert_eq!(context.document()["watchers"]["app"]["updatedAt"], refreshed.updated_at);
-}
-
-/// The lock of a daemon that was killed is free only when the last of its threads has come back from the
-/// disk; what it listened on is there still. Fails where that is taken for somebody who serves.
-#[test]
-fn a_daemon_waits_for_the_lock_of_one_that_was_killed() {
-    let context = TestContext::new();
-    let folder = Folder::create(&context.paths()).expect("own folder");
-    let lock = KernelLock::try_acquire(&folder, OWNER_LOCK).expect("own").expect("free");
-    drop(UnixListener::bind(context.paths().socket()).expect("own folder"));
-    let mut start = context.command(&["daemon", "start"]).spawn().expect("argus can be run");
-    until("a daemon waits", || (!context.daemons().is_empty()).then_some(()));
-    // It looks for the lock more than once meanwhile.
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(start.try_wait().expect("own child").is_none(), "it is waited for");
-    drop(lock);
-    assert!(start.wait().expect("own child").success());
-    assert_eq!(context.daemons().len(), 1);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod edit;
 mod half_closed;
 mod lifecycle;
 mod limits;
+#[cfg(target_os = "linux")]
+mod owner_lock;
 mod paths;
 mod run;
 mod service;
