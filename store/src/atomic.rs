@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use argus_proto::document::Unreadable;
 use argus_proto::limits::FILE_BYTES_MAX;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
@@ -266,10 +266,7 @@ impl Exchanged {
         let (file, temp) = temp.into_parts();
         if let Some(old) = old {
             // Without it a damaged file costs more; that is no reason to call the write failed.
-            if platform::replace(&temp, old).is_ok() {
-                // There is nothing of that name any more that it could remove.
-                let _ = temp.keep();
-            }
+            let _ = rename_path(temp, old);
         }
         Ok(file)
     }
@@ -314,10 +311,15 @@ pub(crate) fn temporary(target: &Path) -> io::Result<NamedTempFile> {
 /// temporary file.
 pub(crate) fn rename(temp: NamedTempFile, target: &Path) -> io::Result<File> {
     let (file, path) = temp.into_parts();
+    rename_path(path, target)?;
+    Ok(file)
+}
+
+fn rename_path(path: TempPath, target: &Path) -> io::Result<()> {
     platform::replace(&path, target)?;
     // There is nothing of that name any more that it could remove.
     let _ = path.keep();
-    Ok(file)
+    Ok(())
 }
 
 /// Removes temporary files that killed writers of `target` left behind. Only for who holds the
