@@ -7,7 +7,7 @@ use argus_tests::{TestContext, ended, until};
 use serde_json::{Value, json};
 
 use crate::kept::{Change, DIRECTORY, replace_as_others};
-use crate::strace::{Fault, assert_no_debris, threads};
+use crate::strace::{Fault, assert_no_debris, the_thread};
 
 /// The program writes the whole file as it last saw it, with changes of its own.
 fn write_in_place(context: &TestContext, change: impl FnOnce(&mut Value)) {
@@ -45,7 +45,7 @@ fn check(change: &Change, fault: &Fault, is_in_place: bool, is_direct_next: bool
     let shown = DIRECTORY.shown(&context);
     // The thread of this collection runs from its first use on.
     rpc.result("list", json!({ "collection": "jobs" }));
-    let commits = until("the thread that commits runs", || threads(pid, "commit-jobs").pop());
+    let commits = the_thread(pid, "commit-jobs");
     let killing = fault.attach(commits);
     rpc.result(change.method, (change.params)());
     until("the daemon is killed", || ended(pid).then_some(()));

@@ -12,7 +12,7 @@ use argus_tests::{Rpc, TestContext, until};
 use serde_json::{Value, json};
 
 use crate::kept::{DIRECTORY, Kept, Records, WATCHERS};
-use crate::strace::{Fault, debris, threads};
+use crate::strace::{Fault, debris, the_thread};
 
 /// The calls of a commit that a disk can fail, and how it does.
 const FAULTS: [(&str, &str); 10] = [
@@ -47,9 +47,8 @@ impl Daemon {
         let pid = context.start_daemon();
         let mut daemon = Daemon { rpc: context.rpc(), context, pid, kept, commit_thread: 0 };
         assert!(daemon.add("kept")["error"].is_null());
-        // It names itself when it first runs.
         let name = format!("commit-{}", daemon.kept.name);
-        daemon.commit_thread = until("the thread that commits runs", || threads(pid, &name).pop());
+        daemon.commit_thread = the_thread(pid, &name);
         daemon
     }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use argus_tests::{Run, TestContext, executables, signal_process};
+use argus_tests::{Run, TestContext, executables, signal_process, until};
 use rustix::process::Signal;
 
 /// What a commit does to the disk. `strace` counts each of them by itself, in each thread.
@@ -107,6 +107,15 @@ impl Drop for Attached {
         signal_process(self.strace.id(), Signal::TERM);
         let _ = self.strace.wait();
     }
+}
+
+/// The one thread of a process that calls itself so. Another that it has just started has its name as well, until
+/// it first runs.
+pub(crate) fn the_thread(pid: u32, name: &str) -> u32 {
+    until("one thread has the name", || match threads(pid, name)[..] {
+        [thread] => Some(thread),
+        _ => None,
+    })
 }
 
 /// The threads of a process that call themselves so.
