@@ -74,20 +74,21 @@ impl From<Damage> for Error {
 impl Record {
     /// Takes a record as it stands in a file. `text` must be canonical; a damaged record is kept.
     pub fn read(id: &str, text: &str, collection: &Collection) -> Self {
-        let object = Object::parse(text);
-        let watcher = match (&object, collection.ttl) {
-            (Err(JsonError::TooDeep), _) => {
-                Err(Damage::at("", &format!("nests deeper than {JSON_DEPTH_MAX} levels")))
-            }
-            (Err(_), _) => Err(Damage::at("", "is not a JSON object")),
-            (Ok(_), None) => Ok(None),
-            (Ok(object), Some(_)) => Watcher::read(id, object).map(Some),
+        let damage = match Object::parse(text) {
+            Ok(object) => return Record::of(id, text, &object, collection),
+            Err(JsonError::TooDeep) => too_deep(),
+            Err(_) => Damage::at("", "is not a JSON object"),
         };
-        let etag = match &object {
-            Ok(object) => etag_of(content(object, collection.ttl)),
-            Err(_) => hash([text]),
+        Record { text: text.into(), etag: hash([text]), watcher: Err(damage) }
+    }
+
+    /// The record that `text` says, which was read into `object`.
+    fn of(id: &str, text: &str, object: &Object, collection: &Collection) -> Self {
+        let watcher = match collection.ttl {
+            None => Ok(None),
+            Some(_) => Watcher::read(id, object).map(Some),
         };
-        Record { text: text.into(), etag, watcher }
+        Record { text: text.into(), etag: etag_of(content(object, collection.ttl)), watcher }
     }
 
     /// Takes a record that argus is about to write: it must be sound and within the limits.
@@ -100,7 +101,10 @@ impl Record {
         if let Some(schema) = &collection.schema {
             schema.check(&text)?;
         }
-        let record = Record::read(id, &text, collection);
+        if json::is_too_deep(&text) {
+            return Err(too_deep().into());
+        }
+        let record = Record::of(id, &text, object, collection);
         match &record.watcher {
             Err(damage) => Err(damage.clone().into()),
             Ok(_) => Ok(record),
@@ -206,6 +210,10 @@ impl Watcher {
             process,
         })
     }
+}
+
+fn too_deep() -> Damage {
+    Damage::at("", &format!("nests deeper than {JSON_DEPTH_MAX} levels"))
 }
 
 fn value_of(object: &Object, key: &str) -> Option<serde_json::Value> {

@@ -66,17 +66,24 @@ impl Object {
     /// Reads an object of any layout. As in JavaScript, the last of two equal keys gives the
     /// value and the first the place.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        super::check(text)?;
-        Object::parse_at_any_depth(text)
+        let members = members(text);
+        if !matches!(members, Err(JsonError::Syntax(_))) && super::is_too_deep(text) {
+            return Err(JsonError::TooDeep);
+        }
+        Ok(Object::of(members?))
     }
 
     /// As [`Object::parse`], for a text whose values are only kept.
     pub fn parse_at_any_depth(text: &str) -> Result<Self, JsonError> {
+        members(text).map(Object::of)
+    }
+
+    fn of(members: Vec<(&str, &str)>) -> Self {
         let mut object = Object::default();
-        for (key, value) in members(text)? {
+        for (key, value) in members {
             object.set_quoted(compact(key), compact(value));
         }
-        Ok(object)
+        object
     }
 
     /// Whether it has no members.
@@ -181,6 +188,10 @@ impl Object {
 }
 
 fn compact(text: &str) -> String {
+    // Most are a number or a plain string, which is canonical as it stands.
+    if !text.starts_with(['{', '[']) && !text.contains('\\') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     lay_out(text, Layout::Compact, &mut out);
     out
