@@ -35,6 +35,8 @@ pub struct Lockfile {
     path: PathBuf,
     file: Arc<File>,
     nonce: String,
+    /// What we wrote into it.
+    content: Vec<u8>,
     kept: Kept,
 }
 
@@ -77,10 +79,10 @@ impl Lockfile {
         }
     }
 
-    fn held(path: &Path, file: File, nonce: &str) -> Self {
+    fn held(path: &Path, file: File, nonce: &str, content: Vec<u8>) -> Self {
         let file = Arc::new(file);
         let kept = keeper::keep(file.clone());
-        Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned(), kept }
+        Lockfile { path: path.to_owned(), file, nonce: nonce.to_owned(), content, kept }
     }
 
     /// Tells others that the holder is still at work, if it has held it for long.
@@ -90,9 +92,22 @@ impl Lockfile {
 
     /// Whether it is still this one's: nobody has stolen it meanwhile.
     pub fn is_own(&self) -> bool {
-        platform::is_same_file(&self.file, &self.path)
-            && read_content(&mut &*self.file)
-                .is_ok_and(|content| content.nonce.as_deref() == Some(&self.nonce))
+        platform::is_same_file(&self.file, &self.path) && (self.is_unchanged() || self.has_nonce())
+    }
+
+    /// Whether it reads as we wrote it.
+    fn is_unchanged(&self) -> bool {
+        // One byte more, to see whether there is one.
+        let mut found = vec![0; self.content.len() + 1];
+        let mut file = &*self.file;
+        let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read(&mut found));
+        read.is_ok_and(|bytes| found[..bytes] == self.content[..])
+    }
+
+    /// Whether it is ours however somebody has laid it out since.
+    fn has_nonce(&self) -> bool {
+        read_content(&mut &*self.file)
+            .is_ok_and(|content| content.nonce.as_deref() == Some(&self.nonce))
     }
 }
 
@@ -168,16 +183,16 @@ fn publish(path: &Path, private: &Path, nonce: &str) -> StoreResult<Option<Lockf
     // The same file each time: making one and removing it costs the disk more than the rest. Where it was
     // the lockfile of somebody who was killed, it still is; it belongs to who holds the kernel lock.
     let mut file = open_private(private).map_err(failed())?;
-    overwrite(&mut file, own_content(nonce)).map_err(failed())?;
+    let content = overwrite(&mut file, own_content(nonce)).map_err(failed())?;
     let linked = platform::link_new(private, path);
-    let held = |file| Some(Lockfile::held(path, file, nonce));
+    let held = |file, content| Some(Lockfile::held(path, file, nonce, content));
     match linked {
-        Ok(()) => Ok(held(file)),
+        Ok(()) => Ok(held(file, content)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         // There it is empty for a moment, as every other program's is.
         Err(error) if platform::has_no_links(&error) => match platform::create_new(path) {
-            Ok(mut file) => match file.write_all(&own_content(nonce)) {
-                Ok(()) => Ok(held(file)),
+            Ok(mut file) => match file.write_all(&content) {
+                Ok(()) => Ok(held(file, content)),
                 Err(error) => {
                     let _ = fs::remove_file(path);
                     Err(failed()(error))
@@ -204,22 +219,22 @@ fn take_over(mut file: File, path: &Path, nonce: &str) -> StoreResult<Option<Loc
         return Ok(None);
     }
     let failed = || StoreError::io("take over the lockfile", path);
-    overwrite(&mut file, own_content(nonce)).map_err(failed())?;
-    let lockfile = Lockfile::held(path, file, nonce);
+    let content = overwrite(&mut file, own_content(nonce)).map_err(failed())?;
+    let lockfile = Lockfile::held(path, file, nonce, content);
     Ok(lockfile.is_own().then_some(lockfile))
 }
 
-/// Puts other content into a file in one write.
-fn overwrite(file: &mut File, mut content: Vec<u8>) -> io::Result<()> {
+/// Puts other content into a file in one write. Tells what it is then, blanks included.
+fn overwrite(file: &mut File, mut content: Vec<u8>) -> io::Result<Vec<u8>> {
     let old_length = file.metadata()?.len();
     // Blanks cover what was there; a shorter file would be seen half written.
     content.resize(content.len().max(old_length.min(CONTENT_BYTES_MAX) as usize), b' ');
     file.seek(SeekFrom::Start(0))?;
     file.write_all(&content)?;
-    match old_length > content.len() as u64 {
-        true => file.set_len(content.len() as u64),
-        false => Ok(()),
+    if old_length > content.len() as u64 {
+        file.set_len(content.len() as u64)?;
     }
+    Ok(content)
 }
 
 /// The file that becomes the lockfile when it gets that name.

@@ -31,8 +31,8 @@ impl RegistryFile {
         lock: &Lock,
         transaction: &mut impl Transaction,
     ) -> StoreResult<Attempt> {
-        let seen = self.seen();
         let (current, damage) = self.current()?;
+        let seen = current.seen;
         let is_foreign = current.own_files.as_ref().is_some_and(|own| own.is_whole_foreign);
         let next = match transaction.apply(&current.document) {
             Some(next) => next,
