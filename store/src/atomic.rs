@@ -13,9 +13,10 @@ use argus_proto::document::Unreadable;
 use argus_proto::limits::FILE_BYTES_MAX;
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::closer::close_later;
 use crate::error::{StoreError, StoreResult};
 use crate::paths::Paths;
-use crate::platform::{self, OpenFolder, Stamp};
+use crate::platform::{self, OpenFolder, Pin, Stamp};
 
 /// What the names of temporary files end with; before it stand the file's name and a random part.
 const TEMP_SUFFIX: &str = ".argus-tmp";
@@ -265,8 +266,11 @@ impl Exchanged {
         sync_name(&folder, temp.as_file(), parent)?;
         let (file, temp) = temp.into_parts();
         if let Some(old) = old {
+            // Open, so that what had the name is not given back by the renaming itself.
+            let replaced = Pin::at(old);
             // Without it a damaged file costs more; that is no reason to call the write failed.
             let _ = rename_path(temp, old);
+            replaced.into_iter().for_each(close_later);
         }
         Ok(file)
     }

@@ -9,6 +9,7 @@
 //! 4. An error other than [`StoreError::OutcomeUnknown`] means: nothing was changed.
 
 pub mod atomic;
+mod closer;
 mod contents;
 mod endpoint;
 mod error;

@@ -254,6 +254,11 @@ impl Pin {
     pub(crate) fn new(file: File) -> Self {
         Pin(Arc::new(file))
     }
+
+    /// Of the file at `path`, if it can be had.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        open_to_read(path).ok().map(Pin::new)
+    }
 }
 
 /// The folder that a socket stands in.

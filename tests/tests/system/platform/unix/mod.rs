@@ -3,6 +3,8 @@
 mod cli;
 mod doctor;
 mod edit;
+#[cfg(target_os = "linux")]
+mod given_back;
 mod half_closed;
 mod lifecycle;
 mod limits;
