@@ -6,123 +6,23 @@
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use argus_presence::clock;
-use argus_proto::adoption::{Adoption, Adoptive};
+use argus_proto::Answer;
 use argus_proto::collection::Collection;
 use argus_proto::document::Document;
-use argus_proto::engine::{self, Change, Outcome, Reason};
-use argus_proto::error::{Code, Error, Result};
+use argus_proto::engine::{Change, Reason};
+use argus_proto::error::{Error, Result};
 use argus_proto::evidence::Evidence;
-use argus_proto::merge::merge;
-use argus_proto::reaping::{Suspect, reap};
-use argus_proto::{Answer, Request};
-use argus_store::{Committed, Recovery, RegistryFile, StoreError, Transaction};
-use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+use argus_proto::reaping::Suspect;
+use argus_store::{Committed, Recovery, RegistryFile, StoreError};
+use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::registry::{Message, context, path_of};
+use crate::batch::{Batch, Memory, external_changes};
+use crate::pending::Pending;
+use crate::registry::{Message, path_of};
 
 /// How long work that nobody waits for may wait for the locks: it can be done later, and those
 /// who come meanwhile have deadlines.
-const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
-
-/// After so long without the locks it is looked at what others have written meanwhile: readers
-/// must not be shown the past for as long as somebody keeps a lock.
-const LOCK_WAIT_SLICE: Duration = Duration::from_millis(500);
-
-/// A change that waits to become durable.
-pub(crate) struct Pending {
-    pub(crate) work: Work,
-    pub(crate) limits: Limits,
-}
-
-/// What is to be changed, and who is told.
-pub(crate) enum Work {
-    /// What somebody asks for.
-    Asked { request: Request, caller: Caller, reply: oneshot::Sender<Result<Answer>> },
-    /// What the folders of a source say.
-    Adopted { adoption: Adoption, reply: oneshot::Sender<Result<()>> },
-}
-
-/// Who asks.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) pid: u32,
-    /// What is kept of that with the changes.
-    pub(crate) evidence: Option<Arc<Evidence>>,
-}
-
-impl Pending {
-    /// Tells whoever waits for it. What was asked for is answered, if it was carried out.
-    pub(crate) fn tell(self, outcome: Result<Option<Answer>>) {
-        // Whoever has gone away needs no answer.
-        match self.work {
-            Work::Asked { reply, .. } => {
-                let answer = outcome.and_then(|answer| answer.ok_or_else(not_applied));
-                let _ = reply.send(answer);
-            }
-            Work::Adopted { reply, .. } => drop(reply.send(outcome.map(drop))),
-        }
-    }
-
-    /// Whether the file has to show it before it is answered.
-    fn wants_whole_file(&self) -> bool {
-        match &self.work {
-            Work::Asked { request, .. } => request.wants_flush(),
-            Work::Adopted { .. } => false,
-        }
-    }
-
-    /// What it makes of a document.
-    fn apply(&self, document: &Document, collection: &Collection, now: u64) -> Result<Applied> {
-        match &self.work {
-            Work::Asked { request, caller, .. } => {
-                let context = context(collection, now, caller.pid);
-                let mut outcome = engine::apply(document, request, context)?;
-                for change in &mut outcome.changes {
-                    change.evidence.clone_from(&caller.evidence);
-                }
-                let Outcome { document, answer, changes, differs } = outcome;
-                Ok(Applied { document, changes, differs, answer: Some(answer) })
-            }
-            Work::Adopted { adoption, .. } => {
-                let adopted = adoption.apply(document, context(collection, now, 0))?;
-                let Adoptive { document, changes, differs } = adopted;
-                Ok(Applied { document, changes, differs, answer: None })
-            }
-        }
-    }
-}
-
-/// What became of a document by one change.
-struct Applied {
-    document: Document,
-    changes: Vec<Change>,
-    differs: bool,
-    answer: Option<Answer>,
-}
-
-fn not_applied() -> Error {
-    Error::new(Code::Io, "the change was not applied")
-}
-
-/// Until when, and for whom, a change may still be applied.
-pub(crate) struct Limits {
-    /// On the machine's monotonic clock, in milliseconds.
-    pub(crate) deadline: Option<u64>,
-    /// When the wait for the locks runs out.
-    pub(crate) lock_wait_until: Instant,
-    /// Whether the caller has gone away.
-    pub(crate) is_gone: Box<dyn Fn() -> bool + Send>,
-}
-
-/// What readers are shown, which is ahead of the file by heartbeats.
-pub(crate) struct Memory {
-    /// The file as memory last knew it.
-    pub(crate) base: Document,
-    pub(crate) document: Document,
-    /// Where records have files of their own: whether the whole file has to show them now.
-    pub(crate) is_show_due: bool,
-}
+pub(crate) const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// Work for the thread.
 pub(crate) enum Job {
@@ -214,12 +114,6 @@ impl Drop for EndOnPanic {
             std::process::abort();
         }
     }
-}
-
-/// What others have made of the document that readers were shown last, in this file. Compared with that
-/// and with nothing else, so that no way by which a document gets here is without its events.
-fn external_changes(base: &Document, document: &Document, file: &Arc<Evidence>) -> Vec<Change> {
-    engine::differences(base, document, Reason::External, Some(file))
 }
 
 /// What is known of who changes a file without asking.
@@ -349,154 +243,5 @@ impl Done {
             was_show_due: false,
             described: None,
         }
-    }
-}
-
-/// One write in the making.
-struct Batch {
-    collection: Arc<Collection>,
-    /// What is known of others who change the file.
-    foreign: Arc<Evidence>,
-    entries: Vec<Entry>,
-    memory: Memory,
-    /// Those whose process has ended, or that were not heard of for too long.
-    suspects: Vec<Suspect>,
-    changes: Vec<Change>,
-}
-
-struct Entry {
-    pending: Pending,
-    outcome: Option<Result<Option<Answer>>>,
-    /// Whether the document would be another one without it.
-    differs: bool,
-}
-
-impl Batch {
-    fn new(
-        collection: Arc<Collection>,
-        foreign: Arc<Evidence>,
-        pending: Vec<Pending>,
-        memory: Memory,
-        suspects: Vec<Suspect>,
-    ) -> Self {
-        let entries = pending
-            .into_iter()
-            .map(|pending| Entry { pending, outcome: None, differs: false })
-            .collect();
-        Batch { collection, foreign, entries, memory, suspects, changes: Vec::new() }
-    }
-
-    /// At most until the first of them has to be told that it waited in vain.
-    fn lock_wait(&self) -> Duration {
-        let now = Instant::now();
-        self.entries
-            .iter()
-            .map(|entry| entry.pending.limits.lock_wait_until.saturating_duration_since(now))
-            .min()
-            .map_or(SHORT_LOCK_WAIT, |wait| wait.min(LOCK_WAIT_SLICE))
-    }
-
-    fn waiting(&mut self) -> Vec<Pending> {
-        self.entries.drain(..).map(|entry| entry.pending).collect()
-    }
-
-    fn finish(&mut self) -> Vec<(Pending, Result<Option<Answer>>)> {
-        let unanswered = || Err(not_applied());
-        self.entries
-            .drain(..)
-            .map(|entry| (entry.pending, entry.outcome.unwrap_or_else(unanswered)))
-            .collect()
-    }
-
-    fn fail(&mut self, error: &Error) -> Vec<(Pending, Result<Option<Answer>>)> {
-        self.entries
-            .drain(..)
-            .map(|entry| match entry.outcome {
-                // What was refused by a rule was refused whatever became of the write.
-                Some(Err(refused)) => (entry.pending, Err(refused)),
-                _ => (entry.pending, Err(error.clone())),
-            })
-            .collect()
-    }
-
-    /// Nothing was written; what others wrote was read all the same.
-    fn leave_unwritten(self, mut done: Done, file: &RegistryFile) -> Done {
-        if let Some(document) = file.known() {
-            done.changes = external_changes(&self.memory.base, document, &self.foreign);
-            done.document = Some(document.clone());
-        }
-        done
-    }
-
-    /// Tells those whose wait has run out, at once: their deadline is near.
-    fn give_up_waiting(&mut self, error: &Error) {
-        let now = Instant::now();
-        let (waited_in_vain, others): (Vec<Entry>, Vec<Entry>) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(|entry| entry.pending.limits.lock_wait_until <= now);
-        self.entries = others;
-        for entry in waited_in_vain {
-            entry.pending.tell(Err(error.clone()));
-        }
-    }
-}
-
-impl Transaction for Batch {
-    fn apply(&mut self, document: &Document) -> Option<Document> {
-        let now = clock::wall_ms();
-        // What others wrote comes before our own, which is applied to it.
-        self.changes = external_changes(&self.memory.base, document, &self.foreign);
-        let mut next = merge(&self.memory.base, document, &self.memory.document);
-        let (without_suspects, reaped) =
-            reap(&next, &self.suspects, context(&self.collection, now, 0));
-        next = without_suspects;
-        self.changes.extend(reaped);
-        let mut differs = !next.is_copy_of(document);
-        let collection = self.collection.clone();
-        for at in 0..self.entries.len() {
-            // It may have been applied before, to what was there then.
-            self.entries[at].differs = false;
-            let entry = &self.entries[at];
-            if let Some(error) = entry.pending.limits.passed() {
-                self.entries[at].outcome = Some(Err(error));
-                continue;
-            }
-            let applied = entry.pending.apply(&next, &collection, now);
-            let entry = &mut self.entries[at];
-            entry.outcome = Some(applied.map(|applied| {
-                next = applied.document;
-                entry.differs = applied.differs;
-                differs |= applied.differs;
-                self.changes.extend(applied.changes);
-                applied.answer
-            }));
-        }
-        differs.then(|| {
-            next.touch(now);
-            next
-        })
-    }
-
-    fn is_wanted(&mut self) -> bool {
-        // Looked at again here, behind the fsync: whoever went to the file himself meanwhile
-        // must not find this change made on top of his own.
-        self.entries.iter().all(|entry| !entry.differs || entry.pending.limits.passed().is_none())
-    }
-    fn wants_whole_file(&self) -> bool {
-        self.memory.is_show_due || self.entries.iter().any(|entry| entry.pending.wants_whole_file())
-    }
-}
-
-impl Limits {
-    fn passed(&self) -> Option<Error> {
-        if self.deadline.is_some_and(|deadline| clock::monotonic_ms() >= deadline) {
-            return Some(Error::new(
-                Code::Timeout,
-                "the deadline passed before the change could be written; nothing was changed",
-            ));
-        }
-        (self.is_gone)().then(|| {
-            Error::new(Code::Timeout, "the caller went away before the change could be written")
-        })
     }
 }

@@ -1,6 +1,7 @@
 //! `argusd`: the one process that changes an argus registry.
 
 mod backlog;
+mod batch;
 mod commit;
 mod daemon;
 mod departed;
@@ -11,6 +12,7 @@ mod log;
 mod options;
 mod outbox;
 mod owner;
+mod pending;
 mod platform;
 mod pulse;
 mod registries;

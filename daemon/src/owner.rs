@@ -19,8 +19,10 @@ use argus_proto::method::Heartbeat;
 use argus_store::{RegistryFile, Source};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
-use crate::commit::{Done, EndOnPanic, Job, Memory, Pending};
+use crate::batch::Memory;
+use crate::commit::{Done, EndOnPanic, Job};
 use crate::departed::Departed;
+use crate::pending::Pending;
 use crate::registry::{Message, Shared, context, cursor};
 use crate::snapshot::Snapshot;
 use crate::vigil::Vigil;

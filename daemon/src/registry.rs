@@ -15,9 +15,10 @@ use argus_proto::{Answer, Request};
 use argus_store::{Reading, RegistryFile, Source};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::commit::{self, Caller, Done, Limits, Pending, Work};
+use crate::commit::{self, Done};
 use crate::latency::Latencies;
 use crate::owner::Owner;
+use crate::pending::{Caller, Limits, Pending, Work};
 use crate::pulse::Pulse;
 use crate::snapshot::Snapshot;
 use crate::vigil::Vigil;

@@ -14,9 +14,9 @@ use argus_proto::method::resolve::{self, Resolution, Resolve};
 use argus_proto::method::{Hello, Stopping, Welcome};
 use argus_proto::{Answer, Call, Request};
 
-use crate::commit::{Caller, Limits};
 use crate::daemon::{Daemon, VERSION};
 use crate::history;
+use crate::pending::{Caller, Limits};
 use crate::platform;
 use crate::registry::Registry;
 use crate::sources;

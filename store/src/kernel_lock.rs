@@ -3,7 +3,6 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::endpoint::Endpoint;
 use crate::error::{StoreError, StoreResult};
@@ -57,21 +56,17 @@ impl KernelLock {
     /// Takes the lock as soon as nobody has it.
     pub fn acquire(folder: &Folder, name: &str, wait: &mut Wait) -> StoreResult<Self> {
         let lock = KernelLock { file: folder.lock_file(name)?, path: folder.path().join(name) };
-        lock.wait_for(wait)
-    }
-
-    fn wait_for(self, wait: &mut Wait) -> StoreResult<Self> {
         loop {
-            match self.file.try_lock() {
-                Ok(()) => return Ok(self),
+            match lock.file.try_lock() {
+                Ok(()) => return Ok(lock),
                 Err(TryLockError::Error(source)) => {
-                    return Err(StoreError::io("lock", &self.path)(source));
+                    return Err(StoreError::io("lock", &lock.path)(source));
                 }
                 Err(TryLockError::WouldBlock) if wait.pause() => {}
                 Err(TryLockError::WouldBlock) => {
-                    let holder = platform::lock_holder(&self.file)
+                    let holder = platform::lock_holder(&lock.file)
                         .map_or_else(|| "another argus process".to_owned(), describe);
-                    return Err(StoreError::Locked { path: self.path, holder, age: None });
+                    return Err(StoreError::Locked { path: lock.path, holder, age: None });
                 }
             }
         }
@@ -94,61 +89,6 @@ impl KernelLock {
             .and_then(|()| self.file.rewind())
             .and_then(|()| self.file.write_all(note.as_bytes()))
             .map_err(StoreError::io("write", &self.path))
-    }
-}
-
-/// A lock that is taken again and again: its file stays open in between.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Reused(Arc<Mutex<Option<Opened>>>);
-
-/// The lock, and who opened its file. A fork of that process shares the open file, and with it the lock: it may
-/// neither take nor release it.
-#[derive(Debug)]
-struct Opened {
-    lock: KernelLock,
-    pid: u32,
-}
-
-/// Such a lock, held. Dropping it releases it.
-#[derive(Debug)]
-pub(crate) struct Held {
-    opened: Option<Opened>,
-    reused: Reused,
-}
-
-impl Reused {
-    /// Takes the lock again as soon as nobody has it; `None` where it was never held, or its path leads to another
-    /// file by now.
-    pub(crate) fn acquire(&self, wait: &mut Wait) -> StoreResult<Option<Held>> {
-        let opened = self.opened().take().filter(Opened::is_own);
-        let lock = opened.map(|opened| opened.lock.wait_for(wait)).transpose()?;
-        Ok(lock.filter(KernelLock::is_in_place).map(|lock| self.held(lock)))
-    }
-
-    /// A lock that this process has just taken, to be taken again later.
-    pub(crate) fn held(&self, lock: KernelLock) -> Held {
-        Held { opened: Some(Opened { lock, pid: std::process::id() }), reused: self.clone() }
-    }
-
-    fn opened(&self) -> MutexGuard<'_, Option<Opened>> {
-        // Nobody panics while holding it: it is only put in and taken out.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Opened {
-    fn is_own(&self) -> bool {
-        self.pid == std::process::id()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // What cannot be released so is released by being closed.
-        let opened = self.opened.take().filter(Opened::is_own);
-        if let Some(opened) = opened.filter(|opened| opened.lock.file.unlock().is_ok()) {
-            *self.reused.opened() = Some(opened);
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::atomic::{self, Mode};
 use crate::error::{StoreError, StoreResult};
 use crate::folder::Folder;
-use crate::kernel_lock::{Held, KernelLock, Reused, WRITE_LOCK};
+use crate::kernel_lock::{KernelLock, WRITE_LOCK};
 use crate::lockfile::{Lockfile, StaleAfter, Watch};
 use crate::paths::Paths;
 use crate::records::RecordFolder;
@@ -63,7 +63,7 @@ impl Default for LockOptions {
 pub struct Lock {
     // Released in this order.
     lockfile: Lockfile,
-    _write_lock: Held,
+    _write_lock: KernelLock,
     _turn: Turn,
     paths: Paths,
 }
@@ -185,7 +185,6 @@ impl Lock {
 #[derive(Debug, Default)]
 pub(crate) struct Locker {
     folder: Option<Folder>,
-    write_lock: Reused,
     /// What it has seen of others' lockfiles.
     watch: Watch,
     debris_removed: bool,
@@ -210,20 +209,17 @@ impl Locker {
 
     /// Takes the kernel lock in the folder that is in place. It may be replaced during the wait,
     /// and then the lock is nobody's.
-    fn write_lock(&mut self, paths: &Paths, wait: &mut Wait) -> StoreResult<Held> {
-        if let Some(held) = self.write_lock.acquire(wait)? {
-            return Ok(held);
-        }
+    fn write_lock(&mut self, paths: &Paths, wait: &mut Wait) -> StoreResult<KernelLock> {
         loop {
             let lock = KernelLock::acquire(self.checked_folder(paths)?, WRITE_LOCK, wait)?;
             if lock.is_in_place() {
-                return Ok(self.write_lock.held(lock));
+                return Ok(lock);
             }
         }
     }
 
-    /// The folder of locks, made at the first use. It may have been replaced since, and then the locks in it are
-    /// nobody's.
+    /// The folder of locks, made at the first use and looked at again at each: it may have been
+    /// replaced, and then the locks in it are nobody's.
     fn checked_folder(&mut self, paths: &Paths) -> StoreResult<&Folder> {
         let folder = match self.folder.take() {
             Some(folder) if folder.is_in_place() => folder,

@@ -11,7 +11,7 @@ use argus_tasks::{Sink, TaskChange, Undelivered};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 
-use crate::commit::Limits;
+use crate::pending::Limits;
 use crate::registry::Registry;
 
 /// How long tasks wait for the locks of their file. They are given again after that.
