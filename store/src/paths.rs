@@ -45,13 +45,14 @@ impl Paths {
     /// Of the file at `path`, which need not exist.
     pub fn new(path: &Path) -> StoreResult<Self> {
         let path = std::path::absolute(path).map_err(StoreError::io("find", path))?;
-        if path.file_name().is_none() {
+        let Some(name) = path.file_name() else {
             return Err(StoreError::Io {
                 operation: "use",
                 path,
                 source: std::io::Error::from(std::io::ErrorKind::IsADirectory),
             });
-        }
+        };
+        platform::check_file_name(name).map_err(StoreError::io("use", &path))?;
         Ok(Paths { registry: canonical(&path) })
     }
 

@@ -1,6 +1,7 @@
 //! Windows: access rules, files that cannot be replaced while others have them open, no folder
 //! that is synced.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -101,6 +102,15 @@ impl Pin {
     pub(crate) fn at(_path: &Path) -> Option<Self> {
         None
     }
+}
+
+/// Whether a file may be called so: what stands behind a `:` is a stream of the file that is named before it.
+pub(crate) fn check_file_name(name: &OsStr) -> io::Result<()> {
+    if name.to_string_lossy().contains(':') {
+        let problem = "a `:` in its name leads to a stream of another file; give it a name without";
+        return Err(io::Error::new(io::ErrorKind::InvalidFilename, problem));
+    }
+    Ok(())
 }
 
 /// Makes a folder and its missing parents, closed to all but the owner.
@@ -419,3 +429,16 @@ pub(crate) fn see_room(path: &Path) -> String {
 
 /// What helps a process that may open no more files.
 pub(crate) const OPEN_MORE_FILES: &str = "close some of the programs that use argus: argus ls";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::Paths;
+
+    #[test]
+    fn a_name_that_leads_to_a_stream_of_another_file_is_refused() {
+        let error = Paths::new(Path::new(r"C:\home\registry.json:old")).expect_err("a stream");
+        assert!(error.to_string().contains("stream"), "{error}");
+        assert!(Paths::new(Path::new(r"C:\home\registry.json")).is_ok());
+    }
+}
