@@ -7,8 +7,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::platform::Pin;
 
-/// How many files wait for the thread at most. What comes beyond that is closed by who brings it.
-const WAITING_MAX: usize = 4;
+/// How many files wait for the thread at most, while it closes one: they take up room. What comes beyond that is
+/// closed by who brings it.
+const WAITING_MAX: usize = 1;
 
 /// The way to the thread; `None` where none could be started.
 static CLOSER: OnceLock<Option<SyncSender<Pin>>> = OnceLock::new();
