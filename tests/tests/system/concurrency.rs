@@ -19,6 +19,12 @@ const THREADS: usize = 8;
 /// For how long another program has the file open.
 const HELD: Duration = Duration::from_millis(500);
 
+/// A home whose daemon waits for locks as long as its clients do.
+fn patient(context: TestContext) -> TestContext {
+    fs::write(context.home().join("config.yaml"), "lock: {wait: 30s}\n").expect("own folder");
+    context
+}
+
 /// Runs a thread for each number, all beginning at once, each with a client of its own.
 fn at_once(context: &TestContext, ways: &[Mode], work: impl Fn(usize, &blocking::Client) + Sync) {
     let start = Barrier::new(THREADS);
@@ -43,7 +49,7 @@ fn count(client: &blocking::Client) -> usize {
 #[test]
 fn concurrent_add_keeps_every_record() {
     for ways in WAYS {
-        let context = TestContext::new();
+        let context = patient(TestContext::new());
         at_once(&context, ways, |number, client| {
             for round in 0..8 {
                 let id = format!("app-{number}-{round}");
@@ -67,7 +73,7 @@ impl Drop for Ends<'_> {
 #[test]
 fn concurrent_read_write_shows_every_writer_his_own_and_no_reader_less_than_before() {
     for ways in WAYS {
-        let context = TestContext::in_memory();
+        let context = patient(TestContext::in_memory());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for mode in [Mode::Auto, Mode::Direct] {
@@ -101,7 +107,7 @@ fn concurrent_read_write_shows_every_writer_his_own_and_no_reader_less_than_befo
 #[test]
 fn concurrent_remove_gives_each_record_to_exactly_one() {
     for ways in WAYS {
-        let context = TestContext::new();
+        let context = patient(TestContext::new());
         let first = context.client(ways[0]);
         let ids: Vec<String> = (0..12).map(|number| format!("app-{number}")).collect();
         for id in &ids {
@@ -228,6 +234,8 @@ fn a_registry_that_another_program_has_open_for_a_while_fails_no_commit() {
                     let mut open = open_as_others_do(&context.registry());
                     open.read_to_string(&mut text).expect("readable");
                     assert!(text.ends_with('}'), "it is whole: {text}");
+                    drop(open);
+                    std::thread::sleep(Duration::from_millis(10));
                 }
             });
             let _end = Ends(&done);

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use argus_client::Mode;
 use argus_client::method::List;
 use argus_proto::wire::PREAMBLE;
-use argus_tests::{Connection, DEADLINE, TestContext, raise_descriptor_limit};
+use argus_tests::{Connection, DEADLINE, Rpc, TestContext, raise_descriptor_limit};
 use serde_json::json;
 
 pub(crate) fn connect(context: &TestContext) -> Connection {
@@ -166,7 +166,14 @@ fn beyond_the_most_connections_one_is_told_so_and_the_others_are_served() {
     let pid = context.start_daemon();
     let mut first = context.rpc();
     first.result("status", json!({}));
-    let connections: Vec<Connection> = (0..1023).map(|_| connect(&context)).collect();
+    // Each says something: who is silent is not waited for, however long the others take.
+    let connections: Vec<Rpc> = (0..1023)
+        .map(|_| {
+            let mut rpc = context.rpc();
+            rpc.result("status", json!({}));
+            rpc
+        })
+        .collect();
     let mut refused = connect(&context);
     let mut answer = String::new();
     refused.read_to_string(&mut answer).expect("a line, and the end");
