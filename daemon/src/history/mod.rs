@@ -21,6 +21,9 @@ use followed::Followed;
 /// How long an answer waits for what happened a moment ago to be in the database.
 const FLUSH_WAIT: Duration = Duration::from_millis(500);
 
+/// How often it is looked whether a record is there that comes and goes while its past is read.
+const LOOKS_MAX: u32 = 4;
+
 /// The database of one daemon.
 #[derive(Default)]
 pub(crate) struct Historian(Mutex<Option<Running>>);
@@ -43,33 +46,46 @@ pub(crate) async fn follow(daemon: Arc<Daemon>) {
 pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
     let registry = daemon.registries.registry(call.collection.as_deref()).await?;
     let collection = registry.name.clone();
-    let path = daemon.history.path();
-    let flushed = daemon.history.flush();
     let wait = FLUSH_WAIT.min(answer_in(call.deadline));
-    let is_kept = path.is_some();
-    let open = move || -> Result<Option<History>> {
-        if let Some(flushed) = flushed {
-            // What is not in yet is asked for in vain: `status` tells how far it is behind.
-            let _ = flushed.recv_timeout(wait);
+    let is_kept = daemon.history.path().is_some();
+    // What happened up to here is in it, if the disk is quick enough: `status` tells how far it is behind.
+    let flush = || {
+        let (path, flushed) = (daemon.history.path(), daemon.history.flush());
+        move || -> Result<Option<History>> {
+            let _ = flushed.map(|flushed| flushed.recv_timeout(wait));
+            Ok(path.map(|path| History::open(&path)).transpose()?.flatten())
         }
-        Ok(path.map(|path| History::open(&path)).transpose()?.flatten())
     };
     match call.request {
-        Request::Why(why) => {
-            let get = Call { request: Get { id: why.id.clone() }.into(), ..call };
-            let found = match from_memory(&registry, peer.pid, &get).await {
-                Ok(Answer::Get(found)) => Some(found),
-                Err(error) if error.code != Code::NotFound => return Err(error),
-                _ => None,
+        Request::Why(ref why) => {
+            let get = Call { request: Get { id: why.id.clone() }.into(), ..call.clone() };
+            let found = async || match from_memory(&registry, peer.pid, &get).await {
+                Ok(Answer::Get(found)) => Ok(Some(found)),
+                Err(error) if error.code != Code::NotFound => Err(error),
+                _ => Ok(None),
             };
-            let explained = move || {
-                explain(open()?.as_ref(), &collection, &why, found.as_ref(), clock::wall_ms())
-            };
-            let explanation = beside_the_others(true, explained).await?;
-            let behind = daemon.history.behind();
-            explanation.map(|explanation| Answer::Why(Explanation { behind, ..explanation }))
+            let mut now = found().await?;
+            let mut looks = 1;
+            loop {
+                let (open, collection) = (flush(), collection.clone());
+                let (why, before) = (why.clone(), now);
+                let had_it = before.is_some();
+                let explained = move || {
+                    explain(open()?.as_ref(), &collection, &why, before.as_ref(), clock::wall_ms())
+                };
+                let explanation = beside_the_others(true, explained).await?;
+                now = found().await?;
+                looks += 1;
+                // What came or went meanwhile would be told as the work of somebody unseen.
+                if now.is_some() == had_it || looks > LOOKS_MAX {
+                    let behind = daemon.history.behind();
+                    return explanation
+                        .map(|explanation| Answer::Why(Explanation { behind, ..explanation }));
+                }
+            }
         }
         Request::History(history) => {
+            let open = flush();
             let changes = move || {
                 let Some(open) = open()? else {
                     return if is_kept { Ok(Changes::default()) } else { Err(keeps_none()) };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use argus_client::method::Announce;
+use argus_client::method::{Announce, Remove};
 use argus_client::{Mode, announcement};
 use argus_tests::{TestContext, own_pid, until};
 use rusqlite::Connection;
@@ -52,12 +52,7 @@ fn why_names_who_asked_and_which_process_ended_and_for_how_long_nothing_was_hear
     announce("silent", false);
     announce("removed", true);
     client
-        .remove(argus_client::method::Remove {
-            id: "removed".to_owned(),
-            pid: None,
-            if_match: None,
-            flush: false,
-        })
+        .remove(Remove { id: "removed".to_owned(), pid: None, if_match: None, flush: false })
         .expect("served");
     let own = std::process::id();
     let sentence = why_says(&context, "watchers", "removed", "removed");
@@ -81,6 +76,34 @@ fn why_names_who_asked_and_which_process_ended_and_for_how_long_nothing_was_hear
     assert_eq!(told[2]["change"]["evidence"]["pid"], pid);
     assert!(told[2]["change"]["evidence"]["startTime"].is_u64(), "{}", told[2]);
     assert_eq!(context.argus(&["why", "nobody"]).code, 4);
+}
+
+/// Seen to fail where it is looked once whether the record is there.
+#[test]
+fn why_takes_what_happened_meanwhile_for_nobodys_work_unseen() {
+    let context = TestContext::new();
+    context.start_daemon();
+    let client = context.client(Mode::DaemonOnly);
+    for round in 0..40 {
+        let id = format!("record-{round}");
+        client.announce(announcement(&id).build()).expect("served");
+        std::thread::scope(|scope| {
+            let asker = scope.spawn(|| {
+                let asks = context.client(Mode::DaemonOnly);
+                loop {
+                    let sentence = asks.why(&id).expect("it was there").sentence;
+                    assert!(!sentence.contains("somebody"), "{sentence}");
+                    if sentence.starts_with("removed") {
+                        return;
+                    }
+                }
+            });
+            client
+                .remove(Remove { id: id.clone(), pid: None, if_match: None, flush: false })
+                .expect("served");
+            asker.join().expect("it is told truly");
+        });
+    }
 }
 
 #[test]
