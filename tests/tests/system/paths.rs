@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use argus_tests::{ODD_FOLDERS, Run, TestContext, ended, until};
+use argus_tests::{ODD_FOLDERS, Run, TestContext, ended};
 
 #[test]
 fn homes_with_spaces_and_other_letters_work() {
@@ -78,7 +78,7 @@ fn a_home_and_ids_of_any_letters_are_served_from_start_to_stop() {
         let removed = argus(&[&[way, "rm"], &ids[..]].concat());
         assert_eq!(removed.code, 0, "{removed:?}");
         assert_eq!(argus(&["--json", "daemon", "stop"]).data()["stopping"], true);
-        until("it has ended", || ended(pid).then_some(()));
+        assert!(ended(pid), "{way}");
     }
     let text = fs::read_to_string(home.join("registry.json")).expect("it is there");
     assert!(text.contains("\"watchers\": {}"), "{text}");
