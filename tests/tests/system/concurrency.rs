@@ -20,7 +20,7 @@ const THREADS: usize = 8;
 const HELD: Duration = Duration::from_millis(500);
 
 /// A home whose daemon waits for locks as long as its clients do.
-fn patient(context: TestContext) -> TestContext {
+fn with_patient_daemon(context: TestContext) -> TestContext {
     fs::write(context.home().join("config.yaml"), "lock: {wait: 30s}\n").expect("own folder");
     context
 }
@@ -49,7 +49,7 @@ fn count(client: &blocking::Client) -> usize {
 #[test]
 fn concurrent_add_keeps_every_record() {
     for ways in WAYS {
-        let context = patient(TestContext::new());
+        let context = with_patient_daemon(TestContext::new());
         at_once(&context, ways, |number, client| {
             for round in 0..8 {
                 let id = format!("app-{number}-{round}");
@@ -73,7 +73,7 @@ impl Drop for Ends<'_> {
 #[test]
 fn concurrent_read_write_shows_every_writer_his_own_and_no_reader_less_than_before() {
     for ways in WAYS {
-        let context = patient(TestContext::in_memory());
+        let context = with_patient_daemon(TestContext::in_memory());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for mode in [Mode::Auto, Mode::Direct] {
@@ -107,7 +107,7 @@ fn concurrent_read_write_shows_every_writer_his_own_and_no_reader_less_than_befo
 #[test]
 fn concurrent_remove_gives_each_record_to_exactly_one() {
     for ways in WAYS {
-        let context = patient(TestContext::new());
+        let context = with_patient_daemon(TestContext::new());
         let first = context.client(ways[0]);
         let ids: Vec<String> = (0..12).map(|number| format!("app-{number}")).collect();
         for id in &ids {
@@ -234,8 +234,6 @@ fn a_registry_that_another_program_has_open_for_a_while_fails_no_commit() {
                     let mut open = open_as_others_do(&context.registry());
                     open.read_to_string(&mut text).expect("readable");
                     assert!(text.ends_with('}'), "it is whole: {text}");
-                    drop(open);
-                    std::thread::sleep(Duration::from_millis(10));
                 }
             });
             let _end = Ends(&done);

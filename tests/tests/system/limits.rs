@@ -166,14 +166,15 @@ fn beyond_the_most_connections_one_is_told_so_and_the_others_are_served() {
     let pid = context.start_daemon();
     let mut first = context.rpc();
     first.result("status", json!({}));
-    // Each says something: who is silent is not waited for, however long the others take.
-    let connections: Vec<Rpc> = (0..1023)
+    // Who is silent is not waited for until a thousand others have connected.
+    let speaking: Vec<Rpc> = (0..1000)
         .map(|_| {
             let mut rpc = context.rpc();
             rpc.result("status", json!({}));
             rpc
         })
         .collect();
+    let silent: Vec<Connection> = (0..23).map(|_| connect(&context)).collect();
     let mut refused = connect(&context);
     let mut answer = String::new();
     refused.read_to_string(&mut answer).expect("a line, and the end");
@@ -183,7 +184,7 @@ fn beyond_the_most_connections_one_is_told_so_and_the_others_are_served() {
     let run = context.argus(&["announce", "--id", "x"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("1024 connections"), "{run:?}");
-    drop(connections);
+    drop((speaking, silent));
     argus_tests::until("there is room again", || {
         context.client(Mode::DaemonOnly).list(List::default()).ok()
     });
