@@ -354,6 +354,21 @@ mod tests {
         assert!(path.exists());
     }
 
+    /// Seen to fail where only what we wrote counts, and where only the file does.
+    #[test]
+    fn its_nonce_makes_it_ours_however_it_is_laid_out() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("registry.json.lock");
+        let lockfile = acquire(&path, Duration::ZERO).expect("free");
+        let text = fs::read_to_string(&path).expect("there");
+        fs::write(&path, text.replace(',', ",\n  ")).expect("in place");
+        assert!(lockfile.is_own());
+        fs::write(&path, text.replace(&lockfile.nonce, "another's")).expect("in place");
+        assert!(!lockfile.is_own());
+        drop(lockfile);
+        assert!(path.exists(), "it is left to the other");
+    }
+
     #[test]
     fn one_that_is_held_for_long_looks_young() {
         let home = tempfile::tempdir().expect("a folder");
