@@ -12,11 +12,14 @@ use argus_proto::error::{Error, Result};
 use argus_proto::evidence::Evidence;
 use argus_proto::merge::merge;
 use argus_proto::reaping::{Suspect, reap};
-use argus_store::{RegistryFile, Transaction};
+use argus_store::Transaction;
 
-use crate::commit::{Done, SHORT_LOCK_WAIT};
 use crate::pending::{Pending, not_applied};
 use crate::registry::context;
+
+/// How long work that nobody waits for may wait for the locks: it can be done later, and those
+/// who come meanwhile have deadlines.
+pub(crate) const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// After so long without the locks it is looked at what others have written meanwhile: readers
 /// must not be shown the past for as long as somebody keeps a lock.
@@ -35,7 +38,7 @@ pub(crate) struct Memory {
 pub(crate) struct Batch {
     collection: Arc<Collection>,
     /// What is known of others who change the file.
-    foreign: Arc<Evidence>,
+    pub(crate) foreign: Arc<Evidence>,
     entries: Vec<Entry>,
     pub(crate) memory: Memory,
     /// Those whose process has ended, or that were not heard of for too long.
@@ -98,15 +101,6 @@ impl Batch {
             .collect()
     }
 
-    /// Nothing was written; what others wrote was read all the same.
-    pub(crate) fn leave_unwritten(self, mut done: Done, file: &RegistryFile) -> Done {
-        if let Some(document) = file.known() {
-            done.changes = external_changes(&self.memory.base, document, &self.foreign);
-            done.document = Some(document.clone());
-        }
-        done
-    }
-
     /// Tells those whose wait has run out, at once: their deadline is near.
     pub(crate) fn give_up_waiting(&mut self, error: &Error) {
         let now = Instant::now();
@@ -161,6 +155,7 @@ impl Transaction for Batch {
         // must not find this change made on top of his own.
         self.entries.iter().all(|entry| !entry.differs || entry.pending.limits.passed().is_none())
     }
+
     fn wants_whole_file(&self) -> bool {
         self.memory.is_show_due || self.entries.iter().any(|entry| entry.pending.wants_whole_file())
     }

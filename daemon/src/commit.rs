@@ -16,13 +16,9 @@ use argus_proto::reaping::Suspect;
 use argus_store::{Committed, Recovery, RegistryFile, StoreError};
 use tokio::sync::mpsc as tokio_mpsc;
 
-use crate::batch::{Batch, Memory, external_changes};
+use crate::batch::{Batch, Memory, SHORT_LOCK_WAIT, external_changes};
 use crate::pending::Pending;
 use crate::registry::{Message, path_of};
-
-/// How long work that nobody waits for may wait for the locks: it can be done later, and those
-/// who come meanwhile have deadlines.
-pub(crate) const SHORT_LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// Work for the thread.
 pub(crate) enum Job {
@@ -219,7 +215,12 @@ fn commit(file: &mut RegistryFile, mut batch: Batch) -> Done {
                 done.problem = is_about_file.then(|| Some(error.clone()));
                 done.unwritable = is_about_disk.then(|| Some(error.clone()));
                 done.answers.extend(batch.fail(&error));
-                return batch.leave_unwritten(done, file);
+                // Nothing was written; what others wrote was read all the same.
+                if let Some(document) = file.known() {
+                    done.changes = external_changes(&batch.memory.base, document, &batch.foreign);
+                    done.document = Some(document.clone());
+                }
+                return done;
             }
         }
     }

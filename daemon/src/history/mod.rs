@@ -46,11 +46,12 @@ pub(crate) async fn follow(daemon: Arc<Daemon>) {
 pub(crate) async fn serve(daemon: &Arc<Daemon>, peer: &Peer, call: Call) -> Result<Answer> {
     let registry = daemon.registries.registry(call.collection.as_deref()).await?;
     let collection = registry.name.clone();
-    let wait = FLUSH_WAIT.min(answer_in(call.deadline));
+    let deadline = call.deadline;
     let is_kept = daemon.history.path().is_some();
     // What happened up to here is in it, if the disk is quick enough: `status` tells how far it is behind.
     let flush = || {
         let (path, flushed) = (daemon.history.path(), daemon.history.flush());
+        let wait = FLUSH_WAIT.min(answer_in(deadline));
         move || -> Result<Option<History>> {
             let _ = flushed.map(|flushed| flushed.recv_timeout(wait));
             Ok(path.map(|path| History::open(&path)).transpose()?.flatten())
